@@ -1,0 +1,295 @@
+"""Views to HTML: the banner, the pages, the placeholder of an embed.
+
+Promise: what comes out is ASCII (every other character is a reference, so it is right under any
+encoding of the page around it), every value is escaped, addresses are http(s) or paths of this
+site, and nothing inline (script, style, handler) or foreign is in it. A site's own template that
+fails is logged once and the built-in one used: a wording mistake never costs the visitor the
+choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from gettext import NullTranslations
+from pathlib import Path
+from types import MappingProxyType
+
+import jinja2
+import msgspec
+from markupsafe import escape
+
+from consentkit.banner.countries import country_name
+from consentkit.banner.texts import Texts, unknown_texts
+from consentkit.banner.view import CategoryView, NoticeView, PolicyView, PreferencesView, State
+from consentkit.errors import Fault, SettingsError
+
+log = logging.getLogger("consentkit.banner")
+
+# Allow-lists, not block-lists: browsers drop tabs and newlines inside a scheme and read "\" as "/".
+_WEB = re.compile(r"https?://[^\x00-\x20\\<>\"]+", re.IGNORECASE)
+_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\\<>\"]*")
+_MAIL = re.compile(r"[^\x00-\x20\\<>\":/?#@]+@[^\x00-\x20\\<>\":/?#@]+")
+
+# C0 and C1 controls: a reference to one is a parse error or, worse, another character
+# (HTML, "numeric character reference end state": &#128; is a euro sign).
+# Tab and line feed (0x09, 0x0A) are plain white space and stay.
+_CONTROLS = dict.fromkeys(
+    (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"
+)
+
+_INDENT = re.compile(r"\n\s+")
+_SLOTS = ("next", "token")
+# What a site's own banner must keep: a banner with an Accept and no Reject is not a choice.
+_BANNER_PARTS = ('data-consentkit="accept"', 'data-consentkit="reject"')
+_BANNER_SERVICES = 8  # names in the banner; the preferences page lists them all
+
+
+class BannerParts(msgspec.Struct, frozen=True, kw_only=True):
+    """A rendered banner, cut where the two values of a request go."""
+
+    pieces: tuple[bytes, ...]
+    slots: tuple[str, ...]  # slots[i] stands between pieces[i] and pieces[i + 1]
+    notice_html: bytes  # the banner with both slots empty: what was shown, for the record
+    notice_hash: str  # SHA-256 of notice_html, hex
+
+    def fill(self, *, next: str, token: str) -> bytes:  # noqa: A002 - the name of the form field
+        """The banner for one request."""
+        values = {"next": _ascii(str(escape(next))), "token": _ascii(str(escape(token)))}
+        out = [self.pieces[0]]
+        for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
+            out += (values[slot], piece)
+        return b"".join(out)
+
+
+class Renderer:
+    """Renders every view in the site's wording, with its own templates where it has some.
+
+    A key that names no sentence and a folder that is not there raise SettingsError: both are the
+    developer's mistakes, and show at start-up.
+
+    Args:
+        texts: sentences of the site's own, by key (see `texts.ENGLISH`).
+        template_dirs: folders that are searched before the built-in templates; an own
+            `banner.html` may extend `builtin/banner.html`.
+        translations: message catalogues by language.
+    """
+
+    def __init__(
+        self,
+        *,
+        texts: Mapping[str, str] = MappingProxyType({}),
+        template_dirs: Sequence[Path] = (),
+        translations: Mapping[str, NullTranslations] = MappingProxyType({}),
+    ) -> None:
+        _check(texts, template_dirs)
+        self._overrides = dict(texts)
+        self._translations = dict(translations)
+        self._texts: dict[str, Texts] = {}
+        ours = jinja2.PackageLoader("consentkit.banner", "templates")
+        builtin = jinja2.ChoiceLoader([jinja2.PrefixLoader({"builtin": ours}), ours])
+        self._builtin = _environment(builtin)
+        self._own: jinja2.Environment | None = None
+        if template_dirs:
+            own = jinja2.FileSystemLoader([str(path) for path in template_dirs])
+            self._own = _environment(jinja2.ChoiceLoader([own, builtin]))
+        self._failed: set[str] = set()
+
+    def banner(self, view: NoticeView) -> BannerParts:
+        """The banner, ready to be filled per request."""
+        # Marks nobody can guess, so that no text of a view is ever taken for a slot.
+        marks = {slot: f"{secrets.token_hex(16)}-{slot}" for slot in _SLOTS}
+        html = self._render(
+            "banner.html",
+            view.language,
+            {
+                "view": view,
+                "categories": self._named(view.categories, view.language),
+                "services_shown": _BANNER_SERVICES,
+                **marks,
+            },
+            must_hold=(*marks.values(), *_BANNER_PARTS),
+        )
+        names = {mark: slot for slot, mark in marks.items()}
+        cut = re.split("(" + "|".join(map(re.escape, names)) + ")", html)
+        pieces = tuple(_ascii(piece) for piece in cut[::2])
+        notice = b"".join(pieces)
+        return BannerParts(
+            pieces=pieces,
+            slots=tuple(names[mark] for mark in cut[1::2]),
+            notice_html=notice,
+            notice_hash=hashlib.sha256(notice).hexdigest(),
+        )
+
+    def preferences_page(self, view: PreferencesView) -> bytes:
+        """The page behind "Cookie settings", whole without JavaScript."""
+        categories = self._named(view.categories, view.language)
+        titles = {category.id: category.title for category in categories}
+        outcome: tuple[tuple[str, State], ...] = ()
+        if view.receipt is not None:
+            outcome = tuple((titles.get(id_, id_), state) for id_, state in view.receipt.outcome)
+        context = {"view": view, "categories": categories, "outcome": outcome}
+        return _ascii(self._render("preferences.html", view.language, context))
+
+    def policy_page(self, view: PolicyView) -> bytes:
+        """The generated cookie policy."""
+        context = {"view": view, "categories": self._named(view.categories, view.language)}
+        return _ascii(self._render("policy.html", view.language, context))
+
+    def message_page(
+        self,
+        title: str,
+        text: str,
+        back_url: str,
+        *,
+        css_url: str = "",
+        site_name: str = "",
+        language: str = "en",
+        direction: str = "ltr",
+    ) -> bytes:
+        """A short answer with a way back, for a refused or failed request."""
+        view = {
+            "title": title,
+            "text": text,
+            "back_url": back_url,
+            "css_url": css_url,
+            "site_name": site_name,
+            "language": language,
+            "direction": direction,
+        }
+        return _ascii(self._render("message.html", language, {"view": view}))
+
+    def embed(
+        self,
+        *,
+        service: str,
+        category_id: str,
+        category_title: str,
+        url: str,
+        preferences_url: str,
+        language: str = "en",
+        direction: str = "ltr",
+    ) -> bytes:
+        """What stands in for an embed until it is allowed.
+
+        Phrasing content only, so that it may stand where the embed stood, even inside a
+        paragraph. Without a category there is nothing to allow, and so no button.
+        """
+        context = {
+            "service": service,
+            "category_id": category_id,
+            "category_title": category_title or self.texts(language).category(category_id)[0],
+            "url": url,
+            "preferences_url": preferences_url,
+            "language": language,
+            "direction": direction,
+        }
+        return _ascii(self._render("embed.html", language, context))
+
+    def texts(self, language: str) -> Texts:
+        """The sentences of a language."""
+        texts = self._texts.get(language)
+        if texts is None:
+            texts = Texts(self._overrides, self._translations.get(language))
+            # Kept only for languages that exist: a page's lang attribute is anybody's text.
+            if language in self._translations or language == "en":
+                self._texts[language] = texts
+        return texts
+
+    def _named(self, categories: tuple[CategoryView, ...], language: str) -> list[CategoryView]:
+        texts = self.texts(language)
+        named = []
+        for category in categories:
+            title, description = texts.category(category.id)
+            named.append(
+                msgspec.structs.replace(
+                    category,
+                    title=category.title or title,
+                    description=category.description or description,
+                )
+            )
+        return named
+
+    def _render(
+        self,
+        name: str,
+        language: str,
+        values: Mapping[str, object],
+        *,
+        must_hold: tuple[str, ...] = (),
+    ) -> str:
+        texts = self.texts(language)
+        context = {
+            **values,
+            "t": texts,
+            "gettext": texts.translations.gettext,
+            "ngettext": texts.translations.ngettext,
+            "_": texts.translations.gettext,
+        }
+        if self._own is not None and name not in self._failed:
+            try:
+                html = self._own.get_template(name).render(context)
+                missing = [part for part in must_hold if part not in html]
+                if not missing:
+                    return _INDENT.sub("\n", html)
+                log.error("the site's template %s leaves out %s", name, ", ".join(missing))
+            except Exception:  # a template can raise anything: it calls what it likes
+                log.exception("the site's template %s failed, the built-in one is used", name)
+            self._failed.add(name)
+        return _INDENT.sub("\n", self._builtin.get_template(name).render(context))
+
+
+def web_url(url: str) -> str:
+    """The address if a link may point there (http, https, a path of this site), else ""."""
+    return url if _WEB.fullmatch(url) or _PATH.fullmatch(url) else ""
+
+
+def local_url(url: str) -> str:
+    """The address if it is a path of this site, else ""."""
+    return url if _PATH.fullmatch(url) else ""
+
+
+def contact_url(contact: str) -> str:
+    """Where a contact can be reached: a web address, an e-mail address, or "" for plain text."""
+    return f"mailto:{contact}" if _MAIL.fullmatch(contact) else web_url(contact)
+
+
+def _check(texts: Mapping[str, str], template_dirs: Sequence[Path]) -> None:
+    faults = [
+        Fault(
+            path=f"banner.texts.{key}",
+            value=repr(texts[key])[:60],
+            expected="the key of a sentence",
+            suggestion=nearest,
+        )
+        for key, nearest in unknown_texts(texts).items()
+    ]
+    faults += [
+        Fault(path=f"banner.template_dirs[{n}]", value=str(path), expected="a folder that exists")
+        for n, path in enumerate(template_dirs)
+        if not path.is_dir()
+    ]
+    if faults:
+        raise SettingsError(tuple(faults))
+
+
+def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    env.filters.update(
+        web_url=web_url, local_url=local_url, contact_url=contact_url, country=country_name
+    )
+    return env
+
+
+def _ascii(html: str) -> bytes:
+    return html.translate(_CONTROLS).encode("ascii", "xmlcharrefreplace")

@@ -1,0 +1,175 @@
+"""Every sentence that visitors read, by key, in English.
+
+Promise: no visible word stands in a template. A sentence is found by its key: first among the
+site's own (`banner.texts`), else in the language's message catalogue, which is asked for the
+English sentence (gettext's way), else it is the English sentence. `{name}` in a sentence is a
+slot; an unknown slot is left as it stands, so that no wording of a site can break a page.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from gettext import NullTranslations
+from types import MappingProxyType
+
+ENGLISH: Mapping[str, str] = MappingProxyType(
+    {
+        # Banner
+        "title": "Your choice about cookies",
+        "title_site": "{site} asks for your choice about cookies",
+        "intro": (
+            "If you allow it, we use cookies and software from other companies for: {purposes}."
+            " Otherwise they stay off, and the site works all the same."
+        ),
+        "withdraw": "You can change your choice at any time in the cookie settings.",
+        "purposes": "Purposes",
+        "accept": "Accept all",
+        "reject": "Reject all",
+        "choose": "Choose for yourself",
+        "save": "Save my choice",
+        "policy_link": "What we use and why",
+        "settings": "Cookie settings",
+        "always_on": "Always on",
+        "more_services": "and {count} more",
+        "gpc": (
+            "Your browser sends the Global Privacy Control signal. Opt-out request honoured:"
+            " everything optional stays off unless you allow it here."
+        ),
+        "saved": "Your choice has been saved.",
+        # Default categories
+        "category_necessary": "Necessary",
+        "category_necessary_text": "Needed for the site to work, and to remember your choice.",
+        "category_functional": "Functional",
+        "category_functional_text": "Extras such as videos, maps, chat and remembered settings.",
+        "category_analytics": "Analytics",
+        "category_analytics_text": "Helps us see how the site is used, so that we can improve it.",
+        "category_marketing": "Marketing",
+        "category_marketing_text": "Shows you advertising and measures whether it works.",
+        # Preferences page
+        "preferences_title": "Cookie settings",
+        "preferences_intro": (
+            "Here you decide what may be switched on. Your choice applies at once, and you can"
+            " change it here whenever you like."
+        ),
+        "all_at_once": "All at once",
+        "one_by_one": "One by one",
+        "state_granted": "Allowed",
+        "state_denied": "Not allowed",
+        "state_unset": "Not decided yet, so off",
+        "no_services": "Nothing is used for this purpose at the moment.",
+        "back": "Back to the site",
+        "receipt": "Your receipt",
+        "receipt_text": "This is what we recorded when you last chose.",
+        "receipt_id": "Consent ID",
+        "receipt_record": "Record",
+        "receipt_time": "Time",
+        "receipt_outcome": "Choice",
+        "receipt_version": "Policy version",
+        # Policy page
+        "policy_title": "Cookies and software we use",
+        "policy_intro": (
+            "This page lists the software on this site that stores something on your device or"
+            " passes data to another company, and says why it is used. Apart from what is"
+            " necessary, it stays off until you allow it."
+        ),
+        "policy_change": "Change my choice",
+        "policy_own": "Our privacy policy",
+        "software": "Software we use",
+        "why": "Why we use it",
+        "provider": "Provider",
+        "country": "Country",
+        "cookies": "Cookies",
+        "duration_unknown": "duration not stated",
+        "storage_local": "kept in the browser's local storage",
+        "storage_session": "kept in the browser's session storage",
+        "third_party": "set by the provider",
+        "no_cookies": "Sets no cookies that we know of.",
+        "privacy_link": "Privacy policy",
+        "privacy_link_of": "Privacy policy of {service}",
+        "opt_out_link": "Opt out",
+        "opt_out_link_of": "Opt out of {service}",
+        "version": "Version {version}",
+        "effective": "In force since {date}",
+        "contact": "Questions? Contact us: {contact}",
+        # Embedded content
+        "embed_title": "Content from {service}",
+        "embed_text": "It is not loaded yet, because {service} may use cookies.",
+        "embed_allow": "Show it and allow “{category}”",
+        "embed_open": "Open at {service}",
+    }
+)
+
+# Sentences with a number in them: the form for one, the form for several.
+ENGLISH_PLURALS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"services": ("{count} service", "{count} services")}
+)
+
+
+class Texts:
+    """The sentences of one language, with the site's own wording on top.
+
+    A sentence with a number is overridden by `<key>_one` and `<key>_other`.
+    """
+
+    def __init__(
+        self,
+        overrides: Mapping[str, str] | None = None,
+        translations: NullTranslations | None = None,
+    ) -> None:
+        self._overrides = dict(overrides or {})
+        self.translations = translations or NullTranslations()
+
+    def __call__(self, key: str, /, **slots: object) -> str:
+        text = self._overrides.get(key)
+        if text is None:
+            text = self.translations.gettext(ENGLISH[key])
+        return _fill(text, slots)
+
+    def count(self, key: str, count: int) -> str:
+        """The sentence for this number of things."""
+        one, other = ENGLISH_PLURALS[key]
+        text = self._overrides.get(f"{key}_one" if count == 1 else f"{key}_other")
+        if text is None:
+            text = self.translations.ngettext(one, other, count)
+        return _fill(text, {"count": count})
+
+    def category(self, category_id: str) -> tuple[str, str]:
+        """Title and description of a category that brings none of its own."""
+        known = f"category_{category_id}"
+        if known in ENGLISH:
+            return self(known), self(f"{known}_text")
+        return category_id.replace("_", " ").replace("-", " ").capitalize(), ""
+
+
+def text_keys() -> frozenset[str]:
+    """Every key that a site may reword."""
+    plurals = {f"{key}_{form}" for key in ENGLISH_PLURALS for form in ("one", "other")}
+    return frozenset(ENGLISH) | plurals
+
+
+def unknown_texts(overrides: Mapping[str, str]) -> dict[str, str]:
+    """The overrides that name no sentence of ours, each with the nearest key there is (or "")."""
+    keys = text_keys()
+    return {
+        key: next(iter(difflib.get_close_matches(key, sorted(keys), n=1)), "")
+        for key in overrides
+        if key not in keys
+    }
+
+
+def _fill(text: str, slots: Mapping[str, object]) -> str:
+    # Not str.format: a stray brace in a site's wording must not raise, and a slot must not reach
+    # into attributes of its value. One pass over the parts, so that a value which looks like a
+    # slot is not filled again.
+    if not slots or "{" not in text:
+        return text
+    head, *rest = text.split("{")
+    parts = [head]
+    for piece in rest:
+        name, brace, tail = piece.partition("}")
+        if brace and name in slots:
+            parts.append(f"{slots[name]}{tail}")
+        else:
+            parts.append("{" + piece)
+    return "".join(parts)

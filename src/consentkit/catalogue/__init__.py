@@ -1,0 +1,9 @@
+"""The catalogue: which services put tags on pages, how to tell them, and what to say of them.
+
+:func:`load_catalogue` gives the shipped services merged with the site's own list.
+"""
+
+from consentkit.catalogue.load import load_catalogue, shipped_services
+from consentkit.catalogue.model import Catalogue, Cookie, Service
+
+__all__ = ["Catalogue", "Cookie", "Service", "load_catalogue", "shipped_services"]

@@ -1,0 +1,156 @@
+"""The cookies that hold a choice: one per category, signed, bound to what the visitor was shown.
+
+A value is ``granted.<consent id>.<fingerprint>.<time>.<signature>`` (or ``denied.…``): readable
+for a CDN or a tag manager, worthless when changed, and worthless under another category's name,
+because that name is part of the signature's salt. Whatever is wrong with a cookie, it is no choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Literal
+from urllib.parse import quote
+
+from itsdangerous import BadSignature, TimestampSigner
+from msgspec import Struct
+
+from consentkit.settings import ChoiceCookieSettings
+
+__all__ = ["Choice", "ChoiceCookies", "Outcome"]
+
+Outcome = Literal["granted", "denied"]
+
+_CLOCK_SKEW = 300  # seconds that servers of one site may disagree by
+_CACHE = 4096
+_VALUE = re.compile(r"(granted|denied)\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{1,64})\Z")
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What a valid cookie says.
+
+    Attributes:
+        fingerprint: of the services that the visitor was shown.
+        time: when it was made, in seconds since 1970.
+    """
+
+    outcome: Outcome
+    consent_id: str
+    fingerprint: str
+    time: int
+
+
+class _Signer(TimestampSigner):
+    """A signer whose clock is given to it."""
+
+    clock: Callable[[], float] = staticmethod(time.time)
+
+    def get_timestamp(self) -> int:
+        return int(self.clock())
+
+
+class ChoiceCookies:
+    """Makes and reads the cookies of a site.
+
+    Args:
+        secret_keys: the newest first; it signs, all verify.
+        settings: name prefix, lifetime and attributes.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        secret_keys: Sequence[str],
+        settings: ChoiceCookieSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = tuple(reversed(secret_keys))  # itsdangerous wants the newest last
+        self._settings = settings
+        self._clock = clock
+        self._signers: dict[str, _Signer] = {}
+        self._seen: OrderedDict[tuple[str, str], Choice | None] = OrderedDict()
+
+    def name(self, category: str) -> str:
+        """The name of a category's cookie."""
+        return self._settings.prefix + category
+
+    def value(self, category: str, outcome: Outcome, consent_id: str, fingerprint: str) -> str:
+        """The signed value of a category's cookie."""
+        signed = self._signer(category).sign(f"{outcome}.{consent_id}.{fingerprint}")
+        return signed.decode("ascii")
+
+    def read(self, category: str, values: Sequence[str]) -> Choice | None:
+        """The choice in a category's cookie, or None when there is none that holds.
+
+        Of several valid values a denial wins: a cookie that a sub-domain slipped in may take
+        consent away but never make it up.
+        """
+        choices = [choice for value in values if (choice := self._verified(category, value))]
+        choices.sort(key=lambda choice: (choice.outcome == "denied", choice.time))
+        return choices[-1] if choices else None
+
+    def header(self, category: str, value: str, *, secure: bool) -> str:
+        """The ``Set-Cookie`` value that stores a choice."""
+        settings = self._settings
+        parts = [f"{self.name(category)}={value}", "Path=/"]
+        parts.append(f"Max-Age={settings.max_age_days * 86_400}")
+        if settings.domain:
+            parts.append(f"Domain={settings.domain.lstrip('.')}")
+        if settings.secure is True or (settings.secure == "auto" and secure):
+            parts.append("Secure")
+        parts.append(f"SameSite={settings.same_site}")
+        return "; ".join(parts)
+
+    def _signer(self, category: str) -> _Signer:
+        signer = self._signers.get(category)
+        if signer is None:
+            salt = f"consentkit choice {self.name(category)}"
+            signer = _Signer(
+                self._keys, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256
+            )
+            signer.clock = self._clock
+            self._signers[category] = signer
+        return signer
+
+    def _verified(self, category: str, value: str) -> Choice | None:
+        """Check a value: its signature once (then remembered), its age every time."""
+        key = (category, value)
+        if key in self._seen:
+            choice = self._seen[key]
+        else:
+            choice = self._unsigned(category, value)
+            self._seen[key] = choice
+            while len(self._seen) > _CACHE:
+                try:
+                    self._seen.popitem(last=False)
+                except KeyError:  # another thread was faster
+                    break
+        if choice is None:
+            return None
+        age = self._clock() - choice.time
+        lifetime = self._settings.max_age_days * 86_400
+        return choice if -_CLOCK_SKEW <= age <= lifetime else None
+
+    def _unsigned(self, category: str, value: str) -> Choice | None:
+        try:
+            payload, stamp = self._signer(category).unsign(value, return_timestamp=True)
+            found = _VALUE.match(payload.decode("ascii"))
+            moment = int(stamp.timestamp())
+        except (BadSignature, ValueError, OverflowError, OSError):
+            return None
+        if found is None:
+            return None
+        outcome: Outcome = "granted" if found[1] == "granted" else "denied"
+        return Choice(outcome=outcome, consent_id=found[2], fingerprint=found[3], time=moment)
+
+
+def expired_cookie(name: str, domain: str = "", path: str = "/") -> str:
+    """The ``Set-Cookie`` value that deletes a cookie (RFC 6265 5.3: same name, domain and path)."""
+    header = f"{quote(name, safe=_NAME_SAFE)}=; Path={path}; Max-Age=0"
+    return f"{header}; Domain={domain}" if domain else header
+
+
+_NAME_SAFE = "!#$&'*+-.^_`|~"

@@ -1,0 +1,56 @@
+"""The files of the browser side: named by their content, compressed once, cached for ever."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cache
+from importlib import resources
+
+from msgspec import Struct
+
+__all__ = ["Asset", "asset_names", "find_asset"]
+
+_TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
+
+
+class Asset(Struct, frozen=True, kw_only=True):
+    """One file.
+
+    Attributes:
+        name: with the hash of the content in it, so that it may be cached without end.
+        zipped: the content under gzip.
+    """
+
+    name: str
+    media_type: bytes
+    content: bytes
+    zipped: bytes
+
+
+@cache
+def _assets() -> dict[str, Asset]:
+    folder = resources.files("consentkit") / "static"
+    found = {}
+    for stem, kind in (("consentkit", "js"), ("consentkit", "css")):
+        content = (folder / f"{stem}.{kind}").read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        name = f"{stem}.{digest}.{kind}"
+        found[f"{stem}.{kind}"] = Asset(
+            name=name,
+            media_type=_TYPES[kind],
+            content=content,
+            zipped=gzip.compress(content, mtime=0),
+        )
+    return found
+
+
+@cache
+def asset_names() -> tuple[str, str]:
+    """The names of the style sheet and of the client script."""
+    return _assets()["consentkit.css"].name, _assets()["consentkit.js"].name
+
+
+def find_asset(name: str) -> Asset | None:
+    """The asset of a name, if there is one."""
+    return next((asset for asset in _assets().values() if asset.name == name), None)

@@ -1,0 +1,216 @@
+"""What a submitted choice does: the event, the notice it answers, the cookies, and the state after.
+
+Order matters: the record is durable before a cookie says *granted*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from consentkit.consent.cookies import Outcome, expired_cookie
+from consentkit.consent.decision import Decision, State
+from consentkit.consent.signals import families, preferred_language
+from consentkit.engine.forms import Submission
+from consentkit.engine.tokens import FormToken
+from consentkit.errors import LogError, RequestRefused
+from consentkit.log import Action, Event, Notice, rfc3339
+from consentkit.policy import parent_domains
+
+if TYPE_CHECKING:
+    from consentkit.engine.exchange import Exchange
+    from consentkit.engine.kit import ConsentKit
+
+__all__ = ["Choices", "Outcomes"]
+
+log = logging.getLogger("consentkit")
+
+_DELETIONS = 60  # Set-Cookie headers; servers and proxies limit the size of a response's head
+
+
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """What came of a choice.
+
+    Attributes:
+        recorded: whether it may be acknowledged.
+        cookies: ``Set-Cookie`` values.
+        state: for the client script.
+        withdrawn: whether something that was granted is not any more.
+    """
+
+    recorded: bool
+    cookies: tuple[str, ...]
+    state: dict[str, Any]
+    withdrawn: bool
+
+
+class Choices:
+    """Makes choices count.
+
+    Args:
+        kit: policy, cookies, log and clock.
+    """
+
+    def __init__(self, kit: ConsentKit) -> None:
+        self._kit = kit
+
+    def state(self, decision: Decision, record: str = "") -> dict[str, Any]:
+        """A decision as JSON."""
+        state: dict[str, Any] = {
+            "state": "unset" if decision.undecided else "set",
+            "categories": dict(decision.states),
+            "consent_id": decision.consent_id,
+            "policy_version": self._kit.settings.policy.version,
+            "gpc": decision.gpc,
+        }
+        return {**state, "record": record} if record else state
+
+    def make(self, exchange: Exchange, submission: Submission) -> Outcomes:
+        """Record a choice and say what cookies hold it.
+
+        Raises:
+            RequestRefused: 409 when the page that asked told of other services than there are now.
+        """
+        kit, before = self._kit, exchange.decision
+        token = kit.tokens.read(submission.token) if submission.token else None
+        wanted = self._wanted(submission)
+        grants = "granted" in wanted.values()
+        if grants and token is not None and token.shown != kit.tokens.shown:
+            text = "What we ask has changed since this page was loaded. Please look at it again."
+            raise RequestRefused(409, text)
+        withdrawn = any(
+            before.granted(category) and outcome == "denied" for category, outcome in wanted.items()
+        )
+        if self._is_standing(before, wanted):
+            return Outcomes(
+                recorded=True, cookies=(), state=self.state(before), withdrawn=withdrawn
+            )
+        event, notice = self._event(exchange, submission, wanted, token, withdrawn=withdrawn)
+        recorded = True
+        if grants:
+            try:
+                event = kit.recorder.record(event, notice).event
+            except LogError:
+                log.exception("a choice could not be recorded; nothing was granted")
+                recorded = False
+                wanted = {c: o for c, o in wanted.items() if o == "denied" and before.granted(c)}
+        else:
+            kit.recorder.record_denial(event, notice)
+        cookies = self._cookies(exchange, wanted, event.consent_id)
+        if withdrawn or not grants:
+            cookies += self._deletions(exchange, wanted)
+        after: dict[str, State] = {**before.states, **wanted}
+        undecided = tuple(c for c in before.undecided if c not in wanted)
+        decision = Decision(
+            states=after,
+            why={**before.why, **dict.fromkeys(wanted, "choice")},
+            consent_id=event.consent_id,
+            undecided=undecided,
+            gpc=before.gpc,
+        )
+        state = self.state(decision, event.id if recorded else "")
+        return Outcomes(recorded=recorded, cookies=tuple(cookies), state=state, withdrawn=withdrawn)
+
+    def _wanted(self, submission: Submission) -> dict[str, Outcome]:
+        granted = {
+            "accept": frozenset(category.id for category in self._kit.policy.choosable),
+            "reject": frozenset[str](),
+            "save": frozenset(submission.categories),
+        }[submission.action]
+        return {
+            category.id: "granted" if category.id in granted else "denied"
+            for category in self._kit.policy.choosable
+        }
+
+    @staticmethod
+    def _is_standing(before: Decision, wanted: dict[str, Outcome]) -> bool:
+        """Whether all of this was chosen before and still holds: then there is nothing to do."""
+        return all(
+            before.states[category] == outcome and before.why[category] == "choice"
+            for category, outcome in wanted.items()
+        )
+
+    def _event(
+        self,
+        exchange: Exchange,
+        submission: Submission,
+        wanted: dict[str, Outcome],
+        token: FormToken | None,
+        *,
+        withdrawn: bool,
+    ) -> tuple[Event, Notice]:
+        kit, request = self._kit, exchange.request
+        # What stood before is part of the choice: the same click twice is one record, but
+        # accepting again after a withdrawal is a new one.
+        told = " ".join(value for c in sorted(wanted) for value in exchange.cookie_values(c))
+        choice = f"{submission.action} {sorted(wanted.items())} {told}"
+        digest = hashlib.sha256(choice.encode()).hexdigest()
+        notice = self._notice(exchange, submission)
+        browser, system, device = families(request.header(b"user-agent").decode("latin-1"))
+        action: Action = "save"
+        if withdrawn:
+            action = "withdraw"
+        elif submission.action in ("accept", "reject"):
+            action = "accept" if submission.action == "accept" else "reject"
+        policy = kit.policy
+        event = Event(
+            id=kit.tokens.record_id(token, digest),
+            time=rfc3339(int(kit.clock() * 1000)),
+            consent_id=exchange.decision.consent_id or secrets.token_urlsafe(16),
+            action=action,
+            outcome=dict(wanted),
+            policy_version=kit.settings.policy.version,
+            fingerprints={c.id: policy.fingerprint(c.id) for c in policy.choosable},
+            notice=notice.hash,
+            source=submission.source,
+            language=preferred_language(request.header(b"accept-language").decode("latin-1")),
+            page=submission.page,
+            browser=browser,
+            os=system,
+            device=device,
+            gpc=exchange.signals.gpc,
+        )
+        return event, notice
+
+    def _notice(self, exchange: Exchange, submission: Submission) -> Notice:
+        """What the visitor had before the eyes, without what differs from page to page."""
+        kit, root = self._kit, exchange.request.root
+        if submission.source == "preferences":
+            view = kit.views(root).preferences(exchange.decision)
+            return Notice.of(kit.renderer.preferences_page(view), "en")
+        return Notice.of(kit.banner(root, exchange.decision).notice_html, "en")
+
+    def _cookies(
+        self, exchange: Exchange, wanted: dict[str, Outcome], consent_id: str
+    ) -> list[str]:
+        kit = self._kit
+        secure = exchange.is_secure
+        return [
+            kit.cookies.header(
+                category,
+                kit.cookies.value(category, outcome, consent_id, kit.policy.fingerprint(category)),
+                secure=secure,
+            )
+            for category, outcome in wanted.items()
+        ]
+
+    def _deletions(self, exchange: Exchange, wanted: dict[str, Outcome]) -> list[str]:
+        """Delete the cookies that denied services left on this site.
+
+        Where a cookie lies is not told, so that every domain it may lie on is tried.
+        """
+        kit = self._kit
+        denied = {category for category, outcome in wanted.items() if outcome == "denied"}
+        headers: list[str] = []
+        for name in exchange.signals.cookies:
+            services = kit.policy.matcher.cookie(name)
+            if any(service.category in denied for service in services):
+                headers.append(expired_cookie(name))
+                headers += (
+                    expired_cookie(name, domain) for domain in parent_domains(exchange.request.host)
+                )
+        return headers[:_DELETIONS]

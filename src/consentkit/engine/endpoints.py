@@ -1,0 +1,248 @@
+"""Our own pages: preferences, policy, state, assets, and the post that makes a choice.
+
+Each takes an exchange and the request's body and gives a whole reply. What is wrong with a request
+is answered in a sentence; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from consentkit.banner.view import ReceiptView
+from consentkit.engine.assets import asset_names, find_asset
+from consentkit.engine.choices import Choices
+from consentkit.engine.forms import check_origin, read_submission, safe_next
+from consentkit.engine.messages import Header, Reply
+from consentkit.engine.views import Views
+from consentkit.errors import LogError, RequestRefused
+
+if TYPE_CHECKING:
+    from consentkit.engine.exchange import Exchange
+    from consentkit.engine.kit import ConsentKit
+
+__all__ = ["Endpoints"]
+
+log = logging.getLogger("consentkit")
+
+_HTML = b"text/html; charset=utf-8"
+_JSON = b"application/json"
+_COMMON: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
+_PAGE: tuple[Header, ...] = (
+    *_COMMON,
+    (b"content-type", _HTML),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Cookie"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+            b"img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        ),
+    ),
+)
+_DATA: tuple[Header, ...] = (
+    *_COMMON,
+    (b"content-type", _JSON),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Cookie"),
+)
+
+
+class Endpoints:
+    """The pages of one site.
+
+    Args:
+        kit: what they show and change.
+    """
+
+    def __init__(self, kit: ConsentKit) -> None:
+        self._kit = kit
+        self._choices = Choices(kit)
+
+    def respond(self, exchange: Exchange, path: str, body: bytes) -> Reply:
+        """The reply to a request for ``path``, which is the part behind our prefix."""
+        try:
+            reply = self._route(exchange, path, body)
+        except RequestRefused as refusal:
+            reply = self._refused(exchange, refusal)
+        except Exception:
+            log.exception("a page of consentkit failed")
+            reply = self.unavailable(exchange)
+        if exchange.request.method == "HEAD":
+            length = (b"content-length", str(len(reply.body)).encode())
+            return Reply(status=reply.status, headers=(*reply.headers, length))
+        return reply
+
+    def _route(self, exchange: Exchange, path: str, body: bytes) -> Reply:
+        method = exchange.request.method
+        if path == "":
+            return Reply(status=308, headers=((b"location", self._home(exchange).encode()),))
+        if path == "/" and method == "POST":
+            return self._choose(exchange, body)
+        pages = {
+            "/": self._preferences,
+            "/state": self._state,
+            "/policy": self._policy,
+            "/.well-known/gpc.json": self._gpc,
+        }
+        page = pages.get(path)
+        if page is None and not path.startswith("/static/"):
+            raise RequestRefused(404, "There is no such page.")
+        if method not in ("GET", "HEAD"):
+            raise RequestRefused(405, "This page can only be read.")
+        if page is None:
+            return self._asset(exchange, path.removeprefix("/static/"))
+        return page(exchange)
+
+    def _home(self, exchange: Exchange) -> str:
+        return self._kit.home(exchange.request.root)
+
+    def _views(self, exchange: Exchange) -> Views:
+        return self._kit.views(exchange.request.root)
+
+    def _client(self, exchange: Exchange) -> bytes:
+        """The client script for our own pages; without it they do all the same."""
+        home = escape(self._home(exchange))
+        prefix = escape(self._kit.settings.cookies.prefix)
+        return (
+            f'<script data-consentkit="client" data-action="{home}" data-cookie-prefix="{prefix}" '
+            f'src="{home}static/{asset_names()[1]}" defer></script></head>'
+        ).encode()
+
+    # --- pages ----------------------------------------------------------------------------------
+
+    def _preferences(self, exchange: Exchange) -> Reply:
+        query = exchange.query
+        view = self._views(exchange).preferences(
+            exchange.decision,
+            next=safe_next(query.get("next", "")),
+            token=self._kit.tokens.make(),
+            saved="saved" in query,
+            receipt=self._receipt(exchange),
+        )
+        return self._page(exchange, self._kit.renderer.preferences_page(view))
+
+    def _receipt(self, exchange: Exchange) -> ReceiptView | None:
+        """The visitor's last record; the page is shown without it when the log cannot be read."""
+        consent_id = exchange.decision.consent_id
+        if not consent_id:
+            return None
+        try:
+            records = self._kit.recorder.store.by_consent_id(consent_id)
+        except LogError:
+            log.exception("a receipt could not be read")
+            return None
+        return Views.receipt(records[-1].event, self._kit.policy) if records else None
+
+    def _policy(self, exchange: Exchange) -> Reply:
+        back = safe_next(exchange.query.get("next", ""))
+        view = self._views(exchange).policy_page(exchange.decision, back)
+        return self._page(exchange, self._kit.renderer.policy_page(view))
+
+    def _page(self, exchange: Exchange, html: bytes) -> Reply:
+        return Reply(
+            status=200, headers=_PAGE, body=html.replace(b"</head>", self._client(exchange), 1)
+        )
+
+    def _state(self, exchange: Exchange) -> Reply:
+        return self._json(200, self._choices.state(exchange.decision))
+
+    def _gpc(self, _exchange: Exchange) -> Reply:
+        """Support for Global Privacy Control (GPC 3.4)."""
+        return self._json(200, {"gpc": True})
+
+    def _asset(self, exchange: Exchange, name: str) -> Reply:
+        asset = find_asset(name)
+        if asset is None:
+            raise RequestRefused(404, "There is no such file.")
+        headers: tuple[Header, ...] = (
+            *_COMMON,
+            (b"content-type", asset.media_type),
+            (b"cache-control", b"public, max-age=31536000, immutable"),
+            (b"vary", b"Accept-Encoding"),
+        )
+        accepted = exchange.request.header(b"accept-encoding").lower()
+        if any(part.strip().partition(b";")[0] == b"gzip" for part in accepted.split(b",")):
+            headers = (*headers, (b"content-encoding", b"gzip"))
+            return Reply(status=200, headers=headers, body=asset.zipped)
+        return Reply(status=200, headers=headers, body=asset.content)
+
+    # --- choosing -------------------------------------------------------------------------------
+
+    def _choose(self, exchange: Exchange, body: bytes) -> Reply:
+        request = exchange.request
+        check_origin(request)
+        wait = self._kit.rate.take(request.client)
+        if wait:
+            raise RequestRefused(429, "Too many choices in a short time. Please try again later.")
+        if len(body) > exchange.body_limit:
+            raise RequestRefused(413, "This is too long for a choice.")
+        policy = self._kit.policy
+        known = frozenset(category.id for category in policy.categories)
+        submission = read_submission(request, body, known)
+        outcome = self._choices.make(exchange, submission)
+        headers = tuple((b"set-cookie", cookie.encode("ascii")) for cookie in outcome.cookies)
+        if not outcome.recorded:
+            reply = self._unrecorded(exchange, submission.json)
+            return Reply(status=503, headers=(*reply.headers, *headers), body=reply.body)
+        if submission.json:
+            data = {**outcome.state, "reload": outcome.withdrawn, "next": submission.next}
+            return self._json(200, data, headers)
+        target = submission.next or f"{self._home(exchange)}?saved=1"
+        headers = (*headers, (b"location", target.encode("ascii")), (b"cache-control", b"no-store"))
+        return Reply(status=303, headers=(*_COMMON, *headers))
+
+    def _unrecorded(self, exchange: Exchange, as_json: bool) -> Reply:
+        text = "Your choice could not be recorded just now, so nothing was switched on."
+        reply = self._message(exchange, 503, "Please try again", text, as_json=as_json)
+        return Reply(status=503, headers=(*reply.headers, (b"retry-after", b"30")), body=reply.body)
+
+    # --- answers that are no page ---------------------------------------------------------------
+
+    def _json(self, status: int, data: dict[str, Any], extra: Iterable[Header] = ()) -> Reply:
+        body = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c").encode("ascii")
+        return Reply(status=status, headers=(*_DATA, *extra), body=body)
+
+    def _refused(self, exchange: Exchange, refusal: RequestRefused) -> Reply:
+        kind = exchange.request.header(b"content-type")
+        as_json = kind.partition(b";")[0].strip().lower() == _JSON
+        reply = self._message(
+            exchange, refusal.status, "This did not work", refusal.reason, as_json=as_json
+        )
+        extra: tuple[Header, ...] = ()
+        if refusal.status == 405:
+            extra = ((b"allow", b"GET, HEAD"),)
+        elif refusal.status == 429:
+            extra = ((b"retry-after", b"60"),)
+        return Reply(status=reply.status, headers=(*reply.headers, *extra), body=reply.body)
+
+    def unavailable(self, exchange: Exchange) -> Reply:
+        """The answer when a page cannot be shown."""
+        text = "This page cannot be shown at the moment."
+        return self._message(exchange, 503, "Please try again", text, as_json=False)
+
+    def _message(
+        self, exchange: Exchange, status: int, title: str, text: str, *, as_json: bool
+    ) -> Reply:
+        if as_json:
+            return self._json(status, {"error": text})
+        try:
+            home = self._home(exchange)
+            html = self._kit.renderer.message_page(
+                title,
+                text,
+                home,
+                css_url=f"{home}static/{asset_names()[0]}",
+                site_name=self._kit.settings.site_name,
+            )
+        except Exception:
+            log.exception("a message could not be rendered")
+            html = f"<!doctype html><title>{escape(title)}</title><p>{escape(text)}".encode()
+        return Reply(status=status, headers=_PAGE, body=html)

@@ -1,0 +1,209 @@
+"""Reading a choice from a request, and refusing what is none.
+
+Everything here is total: a body of any bytes gives a :class:`Submission` or ``RequestRefused``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
+
+from consentkit.engine.messages import Request
+from consentkit.errors import RequestRefused
+from consentkit.log import Source
+
+__all__ = ["Submission", "check_origin", "read_submission", "safe_next"]
+
+_ACTIONS = ("accept", "reject", "save")
+_SOURCES: dict[str, Source] = {s: s for s in ("banner", "preferences", "embed", "api")}
+_FIELDS = 200
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_PORTS = {"http": "80", "https": "443"}
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """What a visitor sent.
+
+    Attributes:
+        action: ``accept``, ``reject`` or ``save``.
+        categories: those to grant; for ``save`` alone.
+        next: where to go afterwards; a checked path, or empty.
+        token: of the page that the choice was made on.
+        page: the path of that page.
+        json: whether the answer is to be JSON.
+    """
+
+    action: str
+    categories: tuple[str, ...] = ()
+    next: str = ""
+    token: str = ""
+    page: str = ""
+    source: Source = "api"
+    json: bool = False
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a choice that another site made the browser send.
+
+    Browsers name the relation in ``Sec-Fetch-Site`` and the sender in ``Origin``. What is there
+    must fit; a client that sends neither is no browser that could be abused.
+
+    Raises:
+        RequestRefused: 403.
+    """
+    site = request.header(b"sec-fetch-site").strip().lower()
+    if site and site not in (b"same-origin", b"none"):
+        raise RequestRefused(403, "A choice can only be made on this site itself.")
+    for origin in request.all(b"origin"):
+        if not _same_origin(origin.decode("latin-1").strip().lower(), request):
+            raise RequestRefused(403, "A choice can only be made on this site itself.")
+
+
+def _same_origin(origin: str, request: Request) -> bool:
+    scheme, found, authority = origin.partition("://")
+    if not found or scheme not in _PORTS:
+        return False
+    # A proxy that ends TLS leaves the scheme at http; the browser's word for https is good.
+    if scheme not in (request.scheme, "https"):
+        return False
+    host = request.header(b"host").decode("latin-1").lower()
+    return _with_port(authority, scheme) == _with_port(host, scheme)
+
+
+def _with_port(authority: str, scheme: str) -> str:
+    return authority if re.search(r":\d+$", authority) else f"{authority}:{_PORTS[scheme]}"
+
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def safe_next(target: str) -> str:
+    """A path of this site to go on to, or nothing when it could lead anywhere else.
+
+    Only what starts with a single slash and holds no control character, blank or backslash, which
+    browsers drop or turn into slashes; the address is put together again from its parts.
+    """
+    if not target.startswith("/") or target.startswith("//") or _UNSAFE.search(target):
+        return ""
+    if len(target) > 2048:
+        return ""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return ""
+    if parts.scheme or parts.netloc or parts.path.startswith("//"):
+        return ""
+    query = f"?{parts.query}" if parts.query else ""
+    return (parts.path + query).encode("ascii", "ignore").decode() if target.isascii() else ""
+
+
+def read_submission(request: Request, body: bytes, known: frozenset[str]) -> Submission:
+    """The choice in a request.
+
+    Args:
+        known: the categories that can be chosen.
+
+    Raises:
+        RequestRefused: 400 for what makes no sense, 415 for another type of body.
+    """
+    if request.header(b"content-encoding").strip().lower() not in (b"", b"identity"):
+        raise RequestRefused(415, "Send the choice without compression.")
+    media_type = (
+        request.header(b"content-type").partition(b";")[0].strip().lower().decode("latin-1")
+    )
+    if media_type == _JSON:
+        fields = _json_fields(body)
+    elif media_type == _FORM:
+        fields = _form_fields(body)
+    else:
+        raise RequestRefused(415, f"Send the choice as {_FORM} or {_JSON}.")
+    action = fields["action"]
+    if action not in _ACTIONS:
+        raise RequestRefused(400, "The action has to be accept, reject or save.")
+    unknown = sorted(set(fields["categories"]) - known)
+    if unknown:
+        raise RequestRefused(400, f"There is no category {unknown[0][:40]!r} to choose.")
+    source = fields["source"]
+    if not source:
+        source = "api" if media_type == _JSON else "preferences"
+    if source not in _SOURCES:
+        raise RequestRefused(400, "The source has to be banner, preferences, embed or api.")
+    return Submission(
+        action=action,
+        categories=tuple(dict.fromkeys(fields["categories"])) if action == "save" else (),
+        next=safe_next(fields["next"]),
+        token=fields["token"],
+        page=safe_next(fields["page"]).partition("?")[0][:512],
+        source=_SOURCES[source],
+        json=media_type == _JSON,
+    )
+
+
+def _form_fields(body: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_FIELDS,
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RequestRefused(400, "This form could not be read.") from error
+    fields: dict[str, Any] = dict.fromkeys(("action", "next", "token", "page", "source"), "")
+    fields["categories"] = []
+    for name, value in pairs:
+        if name == "category":
+            fields["categories"].append(value)
+        elif name in fields and name != "categories" and not fields[name]:
+            fields[name] = value
+    fields["page"] = fields["page"] or fields["next"]
+    return fields
+
+
+def _json_fields(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused(400, "This JSON could not be read.") from error
+    if not isinstance(data, dict):
+        raise RequestRefused(400, "The JSON has to be an object.")
+    fields: dict[str, Any] = {}
+    for name in ("action", "next", "token", "page", "source"):
+        value = data.get(name, "")
+        if not isinstance(value, str):
+            raise RequestRefused(400, f"{name!r} has to be text.")
+        fields[name] = value
+    fields["categories"] = _json_categories(data)
+    return fields
+
+
+def _json_categories(data: dict[str, Any]) -> list[str]:
+    given = data.get("categories", data.get("category", []))
+    if isinstance(given, str):
+        given = [given]
+    if isinstance(given, dict):
+        values = {True: True, False: False, "granted": True, "denied": False}
+        if not all(isinstance(v, (bool, str)) and v in values for v in given.values()):
+            raise RequestRefused(400, "Each category has to be true or false.")
+        given = [name for name, value in given.items() if values[value]]
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise RequestRefused(400, "'categories' has to be a list of categories.")
+    return given
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        raise ValueError("a key is there twice")
+    return data
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)

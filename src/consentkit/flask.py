@@ -1,0 +1,57 @@
+"""Flask: ``ConsentKit(app)`` or ``init_app``, with ``app.config["CONSENTKIT"]``.
+
+The app's WSGI entry is wrapped, so that error pages and files are gated as well. Views ask
+``flask.g.consent.granted("analytics")``; templates have ``consent``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, g, has_request_context, request
+
+from consentkit.engine import Consent
+from consentkit.errors import Fault, SettingsError
+from consentkit.wsgi import KEY, ConsentMiddleware
+
+__all__ = ["ConsentKit"]
+
+_CONFIG = "CONSENTKIT"
+
+
+class ConsentKit:
+    """The Flask extension.
+
+    Args:
+        app: the app, when it is there already; else call :meth:`init_app`.
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Put an app behind the gate.
+
+        Raises:
+            SettingsError: with every mistake in ``app.config["CONSENTKIT"]``.
+        """
+        if _CONFIG not in app.config:
+            expected = 'settings such as {"secret_keys": ["…"]}'
+            fault = Fault(path=f'app.config["{_CONFIG}"]', value="nothing", expected=expected)
+            raise SettingsError((fault,))
+        middleware = ConsentMiddleware(app.wsgi_app, app.config[_CONFIG])
+        app.wsgi_app = middleware  # type: ignore[method-assign]
+        app.extensions[KEY] = middleware.kit
+        app.before_request_funcs.setdefault(None, []).insert(0, _set_consent)
+        app.context_processor(_template_values)
+
+
+def _set_consent() -> None:
+    consent: Consent | None = request.environ.get(KEY)
+    if consent is not None:
+        g.consent = consent
+
+
+def _template_values() -> dict[str, Any]:
+    return {"consent": g.get("consent")} if has_request_context() else {}

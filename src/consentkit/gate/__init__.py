@@ -1,0 +1,8 @@
+"""The gate: HTML bytes and a decision in, HTML bytes with sleeping trackers out."""
+
+from consentkit.gate.judge import Judge, Verdict
+from consentkit.gate.placement import Insertions
+from consentkit.gate.rewriter import Gate
+from consentkit.gate.standalone import gate_html
+
+__all__ = ["Gate", "Insertions", "Judge", "Verdict", "gate_html"]

@@ -1,0 +1,115 @@
+"""Where our parts go into a page: the head part right after ``<head>``, the banner right after
+``<body>``, and, when a document leaves these tags out, where the parser would open them
+(WHATWG HTML 13.2.6.4.1 to 13.2.6.4.7, the "before html" to "after head" insertion modes).
+
+A fragment (no doctype, no html, head or body tag before its content) gets nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Insertions", "Placement"]
+
+
+class Insertions(NamedTuple):
+    """What is put into a document.
+
+    Attributes:
+        head: right after ``<head>``.
+        body: right after ``<body>``; not into framesets.
+        html: attributes for the ``<html>`` tag, starting with a space.
+    """
+
+    head: bytes = b""
+    body: bytes = b""
+    html: bytes = b""
+
+
+_HEAD_CONTENT = frozenset(
+    b"base basefont bgsound link meta title style script noscript template noframes".split()
+)
+
+_START, _LOOSE, _BEFORE_HEAD, _IN_HEAD, _AFTER_HEAD, _DONE = range(6)
+
+
+class Placement:
+    """Follows the tags of a page until everything is placed; then ``pending`` is false."""
+
+    def __init__(self, insertions: Insertions) -> None:
+        self._insertions = insertions
+        self._state = _START
+        self._templates = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether something may still have to be put in."""
+        return self._state != _DONE
+
+    def doctype(self) -> None:
+        """A doctype was seen: this is a document."""
+        if self._state == _START:
+            self._state = _BEFORE_HEAD
+
+    def text(self) -> bytes:
+        """Text that is not white space comes next; returns what goes before it."""
+        return b"" if self._templates else self._content()
+
+    def end(self) -> bytes:
+        """The page ended; returns what goes behind its last byte."""
+        return b"" if self._templates else self._content()
+
+    def end_tag(self, name: bytes) -> None:
+        """An end tag was seen."""
+        if name == b"template":
+            self._templates = max(0, self._templates - 1)
+        elif name == b"head" and self._state == _IN_HEAD and not self._templates:
+            self._state = _AFTER_HEAD
+
+    def start_tag(self, name: bytes) -> tuple[bytes, bytes, bytes]:
+        """A start tag was seen.
+
+        Returns:
+            What goes before the tag, into it as attributes, and behind it.
+        """
+        if self._templates:
+            self._templates += name == b"template"
+            return b"", b"", b""
+        state, ours = self._state, self._insertions
+        if name == b"html":
+            if state == _START:
+                self._state = _BEFORE_HEAD
+            return b"", ours.html if state in (_START, _BEFORE_HEAD) else b"", b""
+        if name == b"head":
+            if state in (_START, _BEFORE_HEAD):
+                self._state = _IN_HEAD
+                return b"", b"", ours.head
+            return b"", b"", b""
+        if name == b"body":
+            self._state = _DONE
+            head = ours.head if state in (_START, _LOOSE, _BEFORE_HEAD) else b""
+            return head if state == _BEFORE_HEAD else b"", b"", self._behind_body(state, head)
+        if name == b"frameset":
+            self._state = _DONE
+            return ours.head if state == _BEFORE_HEAD else b"", b"", b""
+        if name in _HEAD_CONTENT:
+            self._templates += name == b"template"
+            if state == _START:
+                self._state = _LOOSE
+            elif state == _BEFORE_HEAD:
+                self._state = _IN_HEAD
+                return ours.head, b"", b""
+            return b"", b"", b""
+        return self._content(), b"", b""
+
+    def _behind_body(self, state: int, head: bytes) -> bytes:
+        return self._insertions.body if state == _BEFORE_HEAD else head + self._insertions.body
+
+    def _content(self) -> bytes:
+        """What has to stand before the first content of a body that has no tag of its own."""
+        state, self._state = self._state, _DONE
+        if state == _BEFORE_HEAD:
+            return self._insertions.head + self._insertions.body
+        if state in (_IN_HEAD, _AFTER_HEAD):
+            return self._insertions.body
+        return b""

@@ -1,0 +1,30 @@
+"""The consent log: what was chosen, when, and what the visitor was shown, provable later.
+
+``open_log(url).append(event, notice)`` returns when the record is durable. Records are leaves of a
+Merkle tree; ``verify`` finds what was changed, and where. docs/log.md has the format.
+"""
+
+from consentkit.log.event import ACTIONS, Action, Event, Notice, Record, Source
+from consentkit.log.ids import new_id, rfc3339
+from consentkit.log.opening import open_log, open_reader
+from consentkit.log.store import Filters, Log, Reader
+from consentkit.log.verification import Fault, Verification, verify
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Event",
+    "Fault",
+    "Filters",
+    "Log",
+    "Notice",
+    "Reader",
+    "Record",
+    "Source",
+    "Verification",
+    "new_id",
+    "open_log",
+    "open_reader",
+    "rfc3339",
+    "verify",
+]

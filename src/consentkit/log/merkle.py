@@ -1,0 +1,64 @@
+"""The Merkle tree of RFC 9162 section 2.1.1, kept as its frontier.
+
+The frontier (also called a compact range) holds the roots of the perfect subtrees that the first n
+leaves fall into, largest first: one hash for each bit set in n. It is all that is needed to add a
+leaf and to know the root, so neither costs more than O(log n).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+__all__ = ["HASH_BYTES", "Frontier", "leaf_hash", "node_hash"]
+
+HASH_BYTES = 32
+
+_sha256 = hashlib.sha256
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf with these bytes."""
+    return _sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node. The prefix differs, so a node never passes for a leaf."""
+    return _sha256(b"\x01" + left + right).digest()
+
+
+class Frontier:
+    """The tree over the leaves pushed so far."""
+
+    __slots__ = ("hashes", "size")
+
+    def __init__(self, size: int = 0, packed: bytes = b"") -> None:
+        """Take up where ``packed()`` left off; ``ValueError`` if the two do not fit together."""
+        if size < 0 or len(packed) != size.bit_count() * HASH_BYTES:
+            raise ValueError(f"{len(packed)} bytes are no frontier of {size} leaves")
+        self.size = size
+        self.hashes = [packed[i : i + HASH_BYTES] for i in range(0, len(packed), HASH_BYTES)]
+
+    def push(self, leaf: bytes) -> None:
+        """Add the hash of the next leaf."""
+        hashes = self.hashes
+        rest = self.size
+        # As in binary addition of one: each trailing one bit is a perfect subtree to merge with.
+        while rest & 1:
+            leaf = _sha256(b"\x01" + hashes.pop() + leaf).digest()
+            rest >>= 1
+        hashes.append(leaf)
+        self.size += 1
+
+    def packed(self) -> bytes:
+        """The hashes, largest subtree first, as one byte string."""
+        return b"".join(self.hashes)
+
+    def root(self) -> bytes:
+        """The root of the whole tree; that of the empty tree is the hash of nothing."""
+        if not self.hashes:
+            return _sha256(b"").digest()
+        # The split is at the largest power of two below n, so the smaller subtrees join first.
+        root = self.hashes[-1]
+        for left in reversed(self.hashes[:-1]):
+            root = node_hash(left, root)
+        return root

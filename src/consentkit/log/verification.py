@@ -1,0 +1,261 @@
+"""Verification: is the log exactly what was appended, and if not, where does it first differ?
+
+Everything is recomputed from the stored bytes: leaf hashes, the tree, the commitments to personal
+fields, the hashes of notices; and the database's own columns are compared with the leaves. Rows are
+read in pages, so memory does not grow with the log, and a log may be appended to meanwhile.
+
+What no log can show by itself: that its tail was cut off together with its head, or that it was
+rewritten as a whole. For that, compare ``Verification.size`` and ``root`` with earlier ones kept
+somewhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from consentkit.log.leaf import commit
+from consentkit.log.merkle import Frontier
+from consentkit.log.store import LogDamaged, Reader, Row
+
+__all__ = ["Fault", "Verification", "verify"]
+
+_PAGE = 1000
+# A broken log has one first fault that matters and often as many as it has records.
+_MOST_FAULTS = 100
+
+
+class Fault(NamedTuple):
+    """Something that is not as it was appended. ``seq`` is None when no record can be named."""
+
+    seq: int | None
+    why: str
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """What was found.
+
+    Attributes:
+        size: how many records there are.
+        root: the Merkle root over them.
+        redacted: how many of them have had their personal fields erased.
+        faults: the first hundred; those with a sequence number first, in its order.
+    """
+
+    size: int
+    root: bytes
+    redacted: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was found."""
+        return not self.faults
+
+    @property
+    def first(self) -> int | None:
+        """The first bad sequence number, if a fault has one."""
+        return self.faults[0].seq if self.faults else None
+
+
+def verify(log: Reader) -> Verification:
+    """Verify the whole log; ``LogUnreadable`` or ``LogUnavailable`` when there is none to read."""
+    return _Run(log).verification()
+
+
+class _Leaf(Struct, gc=False):
+    """What verification needs of a leaf. The rest is vouched for by the hash, and skipped."""
+
+    seq: int
+    prev: str
+    id: str
+    time: str
+    action: str
+    notice: str
+    notice_language: str
+    personal: str
+
+
+class _OwnPart(Struct, gc=False):
+    consent_id: str
+
+
+_decode_leaf = msgspec.json.Decoder(_Leaf).decode
+_decode_own = msgspec.json.Decoder(_OwnPart).decode
+_sha256 = hashlib.sha256
+
+
+class _Run:
+    """One pass over a log."""
+
+    def __init__(self, log: Reader) -> None:
+        self._log = log
+        self._tree = Frontier()
+        self._next = 0
+        self._prev = ""
+        self._prev_good = True
+        # Whether the tree holds what the rows say, so that it can be compared with the head.
+        self._tree_good = True
+        self._redacted = 0
+        self._faults: dict[Fault, None] = {}
+        self._notices: dict[tuple[str, str], str] = {}
+
+    def verification(self) -> Verification:
+        try:
+            self._walk(None)
+            self._notices_left_over()
+        except LogDamaged as error:
+            self._fault(self._next, str(error))
+        try:
+            for seq, why in self._log.damage():
+                self._fault(seq, why)
+        except LogDamaged as error:
+            self._fault(None, str(error))
+        # Stable: of two faults of one record, the first found stays first.
+        faults = sorted(self._faults, key=lambda fault: (fault.seq is None, fault.seq or 0))
+        return Verification(
+            size=self._next,
+            root=self._tree.root(),
+            redacted=self._redacted,
+            faults=tuple(faults[:_MOST_FAULTS]),
+        )
+
+    def _fault(self, seq: int | None, why: str) -> None:
+        if len(self._faults) < 10 * _MOST_FAULTS:
+            self._faults[Fault(seq, why)] = None
+
+    def _walk(self, start: int | None) -> None:
+        """Check every row from ``start`` on, then the head; go on while others append."""
+        end = -1
+        while True:
+            rows = self._log.rows(start, _PAGE)
+            for row in rows:
+                self._row(row)
+            if rows:
+                start = rows[-1][0] + 1
+                continue
+            try:
+                head = self._log.head()
+                tree = head.tree()
+            except LogDamaged as error:
+                self._fault(None, str(error))
+                return
+            if head.last < self._next:
+                self._end(head.size, tree)
+                return
+            if head.last == end:
+                self._fault(self._next, "the database has more records than it gives")
+                return
+            end = head.last
+
+    def _end(self, size: int, tree: Frontier) -> None:
+        if size > self._next:
+            self._fault(self._next, f"missing: the head counts {size} records")
+        elif size < self._next:
+            self._fault(size, f"one too many: the head counts {size} records")
+        elif self._tree_good and tree.packed() != self._tree.packed():
+            self._fault(*_differing(tree, self._tree))
+
+    def _row(self, row: Row) -> None:
+        seq, record_id, stored_hash, body, time, action, consent_id, salt, personal = row
+        if seq != self._next:
+            self._out_of_place(seq)
+        computed = _sha256(b"\x00" + body).digest()
+        good = computed == stored_hash
+        if not good:
+            self._fault(seq, "the leaf does not have the hash stored with it")
+        try:
+            leaf = _decode_leaf(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if good:
+                self._fault(seq, f"it holds no leaf: {error}")
+            leaf, good = None, False
+        if leaf is not None and good:
+            good = self._place(seq, leaf)
+            if leaf.id.encode() != record_id:
+                self._fault(seq, "the id column differs from the leaf")
+            if leaf.time.encode() != time or leaf.action.encode() != action:
+                self._fault(seq, "the time or action column differs from the leaf")
+            self._notice(seq, leaf)
+            if salt is None or personal is None:
+                self._redacted += 1
+            elif commit(salt, personal) != leaf.personal:
+                self._fault(seq, "its personal fields are not those it was made with")
+            elif _decode_own(personal).consent_id.encode() != consent_id:
+                self._fault(seq, "the consent id column differs from the personal fields")
+        self._tree.push(computed)
+        self._tree_good &= good
+        self._prev, self._prev_good = computed.hex(), good
+        self._next = seq + 1
+
+    def _out_of_place(self, seq: int) -> None:
+        if seq > self._next:
+            missing = seq - self._next
+            names = f"{self._next}" if missing == 1 else f"{self._next} to {seq - 1}"
+            self._fault(self._next, f"missing: there is no record {names}")
+        else:
+            self._fault(seq, f"stands where record {self._next} belongs")
+        self._tree_good = self._prev_good = False
+
+    def _place(self, seq: int, leaf: _Leaf) -> bool:
+        """Whether the leaf belongs at this place; also judges the record before it."""
+        if leaf.seq != seq:
+            self._fault(seq, f"it holds the leaf of record {leaf.seq}")
+            return False
+        if leaf.prev != self._prev and self._prev_good:
+            # Both rows agree with themselves. Whoever replaced one need not have touched the other.
+            if seq == 0:
+                self._fault(0, "it names a record before the first")
+            else:
+                self._fault(seq - 1, f"replaced: record {seq} followed another one")
+            self._tree_good = False
+        return True
+
+    def _notice(self, seq: int, leaf: _Leaf) -> None:
+        key = (leaf.notice, leaf.notice_language)
+        if key not in self._notices:
+            self._notices[key] = why = self._judge_notice(key)
+            if why:
+                self._fault(seq, why)
+
+    def _judge_notice(self, key: tuple[str, str]) -> str:
+        html = self._log.notice_html(key)
+        if html is None:
+            return f"its notice {key[0]} ({key[1] or 'no language'}) is missing"
+        if _sha256(html).hexdigest() != key[0]:
+            return f"its notice {key[0]} was changed"
+        return ""
+
+    def _notices_left_over(self) -> None:
+        """Notices that no record names, once the records appended meanwhile were seen too."""
+        keys = self._log.notice_keys()
+        if keys - self._notices.keys():
+            self._walk(self._next)
+        for digest, _ in sorted(keys - self._notices.keys()):
+            self._fault(None, f"notice {digest!r} belongs to no record")
+
+
+def _differing(stored: Frontier, computed: Frontier) -> tuple[int | None, str]:
+    """The first of the perfect subtrees of equal sizes in which two trees differ."""
+    start = 0
+    for position, (left, right) in enumerate(zip(stored.hashes, computed.hashes, strict=True)):
+        count = _subtree_size(computed.size, position)
+        if left != right:
+            last = start + count - 1
+            if count == 1:
+                return start, "replaced: the head of the log has another hash for it"
+            return last, (
+                f"the head of the log has another hash for records {start} to {last}, "
+                "which agree with each other"
+            )
+        start += count
+    return None, "the head of the log does not fit its records"
+
+
+def _subtree_size(size: int, position: int) -> int:
+    """How many leaves the subtree at ``position`` of the frontier has."""
+    bits = [bit for bit in range(size.bit_length() - 1, -1, -1) if size >> bit & 1]
+    return 1 << bits[position]

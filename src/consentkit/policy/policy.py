@@ -1,0 +1,136 @@
+"""The policy of a site: its categories and services, what each service needs, what visitors see.
+
+Made once from the settings and the catalogue, then only read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from consentkit.catalogue import Catalogue, Service, load_catalogue
+from consentkit.errors import Fault, SettingsError
+from consentkit.policy.matcher import Matcher
+from consentkit.policy.sites import same_site
+from consentkit.settings import UNCLASSIFIED, CategorySettings, Settings, nearest
+
+__all__ = ["Policy"]
+
+_FINGERPRINT_LENGTH = 12  # hexadecimal digits: a mix-up of two service lists needs 2**24 versions
+
+
+class Policy:
+    """Settings and catalogue, compiled.
+
+    Args:
+        settings: checked settings.
+        catalogue: the services that are known; loaded from the package when left out.
+
+    Raises:
+        SettingsError: when ``services`` names what does not exist.
+    """
+
+    def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
+        self.settings = settings
+        self.catalogue = catalogue or load_catalogue(settings.services)
+        self.categories: tuple[CategorySettings, ...] = settings.categories
+        self.choosable = tuple(c for c in self.categories if c.mode != "none")
+        self.always = frozenset(c.id for c in self.categories if c.mode == "none")
+        self._order = {category.id: place for place, category in enumerate(self.categories)}
+        self._check_categories()
+        self._declared = frozenset(self.catalogue.declared or ())
+        self.matcher = Matcher(self._gated())
+        self._fingerprints = {c.id: self._fingerprint(c) for c in self.choosable}
+        self._allowed = frozenset(host.lower() for host in settings.allow if host[:2] != "*.")
+        self._allowed_below = tuple(host[1:].lower() for host in settings.allow if host[:2] == "*.")
+
+    def _check_categories(self) -> None:
+        faults = []
+        for index, key in enumerate(self.catalogue.declared or ()):
+            category = self.catalogue.services[key].category
+            if category not in self._order:
+                expected = f"a category for {key!r}, one of " + ", ".join(self._order)
+                hint = nearest(category, self._order)
+                path = f"services[{index}].category"
+                faults.append(
+                    Fault(path=path, value=repr(category), expected=expected, suggestion=hint)
+                )
+        if faults:
+            raise SettingsError(tuple(faults))
+
+    def _gated(self) -> Iterable[Service]:
+        services = self.catalogue.services
+        if self.settings.gate == "declared":
+            return [services[key] for key in self.catalogue.declared or ()]
+        return services.values()
+
+    def declared(self, category: str) -> tuple[Service, ...]:
+        """The services of a category that the site told its visitors about, in its order."""
+        services = self.catalogue.services
+        return tuple(
+            services[key]
+            for key in self.catalogue.declared or ()
+            if services[key].category == category
+        )
+
+    def requirements(self, service: Service) -> tuple[str, ...]:
+        """The categories that must be granted before a service may run.
+
+        A service that a site with a list of services left out was shown to nobody, so nobody can
+        have agreed to it: it needs a category that cannot be granted.
+        """
+        category = service.category if service.category in self._order else UNCLASSIFIED
+        if category in self.always or self.catalogue.declared is None:
+            return (category,)
+        return (category,) if service.id in self._declared else (category, UNCLASSIFIED)
+
+    def ordered(self, categories: Iterable[str]) -> tuple[str, ...]:
+        """Categories in the order of the settings, the unknown ones last."""
+        last = len(self._order)
+        return tuple(sorted(set(categories), key=lambda c: (self._order.get(c, last), c)))
+
+    def known(self, categories: Iterable[str]) -> frozenset[str]:
+        """The given categories, checked.
+
+        Raises:
+            SettingsError: when one of them is no category of the site.
+        """
+        given = frozenset(categories)
+        faults = tuple(
+            Fault(
+                path="granted",
+                value=repr(category),
+                expected="one of the categories " + ", ".join(self._order),
+                suggestion=nearest(category, self._order),
+            )
+            for category in sorted(given - self._order.keys())
+        )
+        if faults:
+            raise SettingsError(faults)
+        return given
+
+    def fingerprint(self, category: str) -> str:
+        """What a choice about ``category`` is about; another list of services is another choice."""
+        return self._fingerprints[category]
+
+    def _fingerprint(self, category: CategorySettings) -> str:
+        told: dict[str, object] = {"category": category.id, "mode": category.mode}
+        told["policy"] = self.settings.policy.version
+        if self.catalogue.declared is not None:
+            told["services"] = sorted(
+                [service.id, service.name, service.provider, *service.purposes]
+                for service in self.declared(category.id)
+            )
+        canonical = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+        return hashlib.sha256(canonical).hexdigest()[:_FINGERPRINT_LENGTH]
+
+    def allows(self, host: str) -> bool:
+        """Whether the site said that a host is never to be held back."""
+        return host in self._allowed or (
+            bool(self._allowed_below) and ("." + host).endswith(self._allowed_below)
+        )
+
+    def is_stranger(self, host: str, site: str) -> bool:
+        """Whether a host that no service knows must be held back all the same (``strict``)."""
+        return self.settings.gate == "strict" and not (site and same_site(host, site))

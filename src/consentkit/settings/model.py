@@ -1,0 +1,200 @@
+"""What can be set: frozen values with their defaults, and nothing that is computed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "NECESSARY",
+    "UNCLASSIFIED",
+    "BannerSettings",
+    "CategorySettings",
+    "ChoiceCookieSettings",
+    "CookieSettings",
+    "LimitSettings",
+    "LogSettings",
+    "PolicySettings",
+    "ServiceSettings",
+    "Settings",
+]
+
+CategoryId = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
+ServiceId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]{0,63}$")]
+Secret = Annotated[str, Meta(min_length=32)]
+Count = Annotated[int, Meta(ge=1)]
+
+NECESSARY = "necessary"
+UNCLASSIFIED = "unclassified"
+"""The category of what nobody declared: it cannot be chosen, so it is never granted."""
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the settings: frozen, and no key may be misspelt."""
+
+
+class CategorySettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A category that visitors choose by.
+
+    Attributes:
+        id: used in cookie names and in ``data-consent``.
+        title: its heading in the banner; the default categories have one.
+        description: a sentence or two for visitors.
+        mode: ``consent`` (off until agreed to), ``objection`` (on until objected to) or ``none``
+            (always on, cannot be chosen).
+    """
+
+    id: CategoryId
+    title: str = ""
+    description: str = ""
+    mode: Literal["consent", "objection", "none"] = "consent"
+
+
+class CookieSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A cookie or storage entry that a service leaves behind; ``*`` in the name is a wildcard."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    duration: str = ""
+    purpose: str = ""
+    party: Literal["first", "third"] = "first"
+    storage: Literal["cookie", "local", "session"] = "cookie"
+
+
+class ServiceSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service of the site's own, or changes to the catalogued one with the same id.
+
+    Attributes:
+        hosts: ``example.com``, ``*.example.com`` (and all below), ``example.*`` (any public
+            suffix), each with an optional ``/path`` prefix.
+        signatures: pieces of code that give its inline scripts away.
+        purpose: why it is used, in sentences for visitors.
+        embed: whether its iframes get a placeholder to click.
+    """
+
+    id: ServiceId
+    name: str = ""
+    provider: str = ""
+    country: str = ""
+    category: str = ""
+    purpose: str | tuple[str, ...] = ()
+    privacy_url: str = ""
+    opt_out_url: str = ""
+    hosts: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
+    cookies: tuple[CookieSettings, ...] = ()
+    embed: bool | None = None
+
+
+class PolicySettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cookie policy: its version (a new one asks everybody again), page and date."""
+
+    version: Annotated[str, Meta(min_length=1, max_length=64)] = "1"
+    url: str = ""
+    effective: str = ""
+
+
+class ChoiceCookieSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cookies that hold the visitor's choice.
+
+    Attributes:
+        secure: ``auto`` sets ``Secure`` on https alone, so that development over http works.
+        max_age_days: at most 400, which is where browsers cut (RFC 6265bis).
+    """
+
+    prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,32}$")] = "consent_"
+    domain: str = ""
+    max_age_days: Annotated[int, Meta(ge=1, le=400)] = 180
+    same_site: Literal["Lax", "Strict", "None"] = "Lax"
+    secure: bool | Literal["auto"] = "auto"
+
+
+class BannerSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the banner is shown: ``texts`` and ``template_dirs`` replace our own."""
+
+    enabled: bool = True
+    texts: dict[str, str] = {}
+    template_dirs: tuple[str, ...] = ()
+
+
+class LimitSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds on what one request may cost.
+
+    Attributes:
+        body_bytes: the largest body that ``POST /consent/`` reads.
+        rate_per_minute: choices a client may send in a minute, with bursts of as many.
+        tag_bytes: a longer tag goes out without its attributes, inert.
+        script_bytes: an inline script that is longer goes out inert.
+    """
+
+    body_bytes: Count = 16_384
+    rate_per_minute: Count = 600
+    tag_bytes: Annotated[int, Meta(ge=1024)] = 1_048_576
+    script_bytes: Annotated[int, Meta(ge=1024)] = 2_097_152
+
+
+class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the consent log is kept."""
+
+    url: Annotated[str, Meta(min_length=1)] = "sqlite:///consent.db"
+
+
+DEFAULT_CATEGORIES = (
+    CategorySettings(
+        id=NECESSARY,
+        title="Necessary",
+        description="Needed for this site to work: security, sign-in, and remembering this choice.",
+        mode="none",
+    ),
+    CategorySettings(
+        id="functional",
+        title="Functional",
+        description="Extras such as videos, maps, chat and forms from other providers.",
+    ),
+    CategorySettings(
+        id="analytics",
+        title="Analytics",
+        description="Shows us how the site is used, so that we can improve it.",
+    ),
+    CategorySettings(
+        id="marketing",
+        title="Marketing",
+        description="Lets us and our partners measure advertising and show you relevant offers.",
+    ),
+)
+
+
+class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a site tells consentkit. Use :func:`load_settings` to make one.
+
+    Attributes:
+        secret_keys: sign the cookies; the newest first, each of at least 32 characters. The
+            newest signs, all verify, so a key is retired by taking it off the list.
+        site_name: how the banner calls the site.
+        prefix: the path under which our endpoints live.
+        categories: what visitors choose by; left out: necessary, functional, analytics, marketing.
+        services: ids from the catalogue and own definitions; left out: the whole catalogue.
+        gate: ``known`` holds back every catalogued service, ``declared`` only those in
+            ``services``, ``strict`` also every third party that is unknown.
+        allow: hosts that are never held back.
+        honour_gpc: whether ``Sec-GPC: 1`` counts as an objection.
+        bots: whether crawlers get the banner; their pages are gated either way.
+        on_unprotected: what to do with an HTML page that cannot be read (an unknown encoding):
+            send it under a policy that stops all third parties, or answer 503.
+    """
+
+    secret_keys: Annotated[tuple[Secret, ...], Meta(min_length=1)]
+    site_name: str = ""
+    prefix: str = "/consent"
+    categories: tuple[CategorySettings, ...] = DEFAULT_CATEGORIES
+    services: tuple[str | ServiceSettings, ...] | None = None
+    gate: Literal["known", "strict", "declared"] = "known"
+    allow: tuple[str, ...] = ()
+    policy: PolicySettings = PolicySettings()
+    honour_gpc: bool = True
+    cookies: ChoiceCookieSettings = ChoiceCookieSettings()
+    banner: BannerSettings = BannerSettings()
+    limits: LimitSettings = LimitSettings()
+    bots: Literal["no-banner", "banner"] = "no-banner"
+    on_unprotected: Literal["serve", "503"] = "serve"
+    log: LogSettings = LogSettings()

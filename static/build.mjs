@@ -1,0 +1,46 @@
+/**
+ * Builds what the package serves: one script, one style sheet.
+ *
+ *     node build.mjs            writes src/consentkit/static/
+ *     node build.mjs --check    fails when what is committed there is not what would be written
+ */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const out = fileURLToPath(new URL("../src/consentkit/static/", import.meta.url));
+
+const result = await build({
+  absWorkingDir: here,
+  entryPoints: ["src/consentkit.js", "src/consentkit.css"],
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: "iife",
+  charset: "ascii",
+  // Nesting is written out, and nothing here is newer than these.
+  target: ["es2020", "chrome99", "firefox97", "safari15.4"],
+  write: false,
+});
+
+let stale = false;
+for (const { path, contents } of result.outputFiles) {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const size = `${contents.length} bytes, ${gzipSync(contents, { level: 9 }).length} gzip`;
+  if (process.argv.includes("--check")) {
+    const committed = await readFile(path).catch(() => Buffer.alloc(0));
+    const same = committed.equals(contents);
+    stale ||= !same;
+    console.log(`${name}: ${same ? "as built" : "DIFFERS from a fresh build"}, ${size}`);
+  } else {
+    await writeFile(path, contents);
+    console.log(`${name}: ${size}`);
+  }
+}
+if (stale) {
+  console.error("Run `npm run build` in static/ and commit the result.");
+  process.exitCode = 1;
+}

@@ -1,0 +1,212 @@
+/**
+ * The client's wiring: forms, buttons, other tabs, and the small interface for the site's code.
+ */
+
+import { allows, readCookies, words } from "./state.js";
+import { revive } from "./revive.js";
+import { send, submit } from "./send.js";
+
+/** @typedef {import("./state.js").Categories} Categories */
+
+/** Listens and publishes window.consentkit. Called once a page. */
+export function start() {
+  const me = /** @type {HTMLElement | null} */ (
+    document.currentScript ?? document.querySelector("script[data-consentkit=client]")
+  );
+  const root = document.documentElement;
+  const home = me?.dataset.action ?? "/consent/";
+  const prefix = me?.dataset.cookiePrefix ?? "consent_";
+
+  let cookies = readCookies(document.cookie, prefix);
+  /** @type {Categories} */
+  let current = given() ?? cookies.categories;
+  let busy = false;
+
+  /** What the server says; it knows which cookies are still good, and the browser does not. */
+  function given() {
+    if (!me || me.dataset.granted === undefined) return null;
+    /** @type {Record<string, import("./state.js").Outcome>} */
+    const categories = Object.create(null);
+    for (const category of words(me.dataset.granted)) categories[category] = "granted";
+    for (const category of words(me.dataset.denied)) categories[category] = "denied";
+    return categories;
+  }
+
+  /** @returns {HTMLElement | null} */
+  function banner() {
+    return document.querySelector("[data-consentkit=banner]");
+  }
+
+  /** There before its words are (WCAG 4.1.3); outside of body, where it shifts nothing. */
+  const live = document.createElement("div");
+  live.className = "consentkit-ui consentkit-live";
+  live.setAttribute("role", "status");
+
+  /**
+   * A choice was saved, here or in another tab: the page follows it.
+   *
+   * @param {Categories} categories
+   * @param {string} [message]
+   * @param {boolean} [open] something is still to be decided
+   */
+  function follow(categories, message, open) {
+    current = categories;
+    cookies = readCookies(document.cookie, prefix);
+    const box = banner();
+    live.textContent = message || box?.dataset.consentkitSaved || "";
+    if (!open) {
+      root.setAttribute("data-consentkit-state", "set");
+      if (box) box.hidden = true;
+    }
+    for (const button of document.querySelectorAll("[data-consentkit-grant]")) {
+      const embed = button.closest("[data-consentkit=embed]");
+      if (!embed || !allows(current, button.getAttribute("data-consentkit-grant"))) continue;
+      const frames = [embed.nextElementSibling, embed.previousElementSibling];
+      if (embed.contains(document.activeElement)) {
+        // Whoever asked for it by keyboard goes on in it, not at the top of the page.
+        queueMicrotask(() => frames.find((each) => each instanceof HTMLIFrameElement)?.focus());
+      }
+      embed.remove();
+    }
+    void revive(current);
+    emit("consentkit:change");
+  }
+
+  /** @param {string} name */
+  function emit(name) {
+    document.dispatchEvent(new CustomEvent(name, { detail: { categories: { ...current } } }));
+  }
+
+  /**
+   * @param {import("./send.js").Choice} choice
+   * @param {string} [url]
+   * @returns {Promise<void>} when it is saved
+   */
+  async function choose(choice, url = home) {
+    if (busy) return;
+    busy = true;
+    // One token serves the page: it marks the visit, not the form.
+    const field = document.querySelector("[data-consentkit-form] input[name=token]");
+    if (field instanceof HTMLInputElement) choice.token = field.value;
+    /** @type {import("./send.js").Answer} */
+    let answer;
+    try {
+      answer = await send(url, choice);
+    } catch {
+      submit(url, choice); // and stay busy: the page is on its way out
+      return;
+    }
+    busy = false;
+    if (answer.reload) location.reload();
+    else follow(answer.categories, answer.message, answer.open);
+  }
+
+  /** In the capture phase on window: scripts that take over every form of a site come later. */
+  window.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-consentkit-form")) return;
+      const button = event.submitter;
+      const action = button instanceof HTMLButtonElement ? button.value : "";
+      if (action !== "accept" && action !== "reject" && action !== "save") return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const categories = new FormData(form).getAll("category").map(String);
+      void choose({ action, source: "banner", ...(action === "save" && { categories }) }, form.action);
+    },
+    true,
+  );
+
+  document.addEventListener("click", (event) => {
+    if (!(event.target instanceof Element)) return;
+    const wanted = event.target.closest("[data-consentkit-grant]")?.getAttribute("data-consentkit-grant");
+    if (wanted) void choose({ action: "save", categories: [...granted(), ...words(wanted)], source: "embed" });
+  });
+
+  /** Escape folds the choices away and changes nothing. */
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !(event.target instanceof Element)) return;
+    const details = event.target.closest("[data-consentkit=customise][open]");
+    if (!details) return;
+    details.removeAttribute("open");
+    details.querySelector("summary")?.focus();
+  });
+
+  /** @returns {string[]} */
+  function granted() {
+    return Object.keys(current).filter((category) => current[category] === "granted");
+  }
+
+  /**
+   * A choice in another tab, or while this page lay in the back/forward cache.
+   *
+   * @param {boolean} returned out of that cache
+   */
+  function catchUp(returned) {
+    if (busy || document.visibilityState === "hidden") return;
+    const now = readCookies(document.cookie, prefix);
+    // Only cookies that are new since the page was made: an old one may be void by now.
+    if (!Object.keys(now.raw).some((category) => now.raw[category] !== cookies.raw[category])) return;
+    const takenBack = granted().some((category) => now.categories[category] !== "granted");
+    // What runs cannot be stopped. A page without it can be had, but not at the price of what the
+    // visitor may have typed into this one.
+    if (takenBack && returned) location.reload();
+    else follow(now.categories);
+  }
+
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) catchUp(true);
+  });
+  document.addEventListener("visibilitychange", () => catchUp(false));
+
+  /** The banner's height, for the room that the page leaves it. */
+  function measure() {
+    const box = banner();
+    if (!box || typeof ResizeObserver === "undefined") return;
+    new ResizeObserver(() => {
+      root.style.setProperty("--consentkit-height", `${Math.ceil(box.getBoundingClientRect().height)}px`);
+    }).observe(box);
+  }
+
+  const api = Object.freeze({
+    /** @param {string} category */
+    granted: (category) => current[category] === "granted",
+    /** Every category that was decided on: "granted" or "denied". */
+    categories: () => ({ ...current }),
+    accept: () => choose({ action: "accept", source: "api" }),
+    reject: () => choose({ action: "reject", source: "api" }),
+    /** @param {string[]} categories what is granted; the others are denied */
+    save: (categories) => choose({ action: "save", categories, source: "api" }),
+    /** Shows the choices: in the banner when the page has one, else on the preferences page. */
+    open() {
+      const box = banner();
+      const details = box?.querySelector("details");
+      if (!box || !details) return location.assign(home);
+      for (const input of details.querySelectorAll("input[name=category]")) {
+        if (input instanceof HTMLInputElement) input.checked = current[input.value] === "granted";
+      }
+      box.hidden = false;
+      details.open = true;
+      details.querySelector("summary")?.focus();
+    },
+    /**
+     * @param {"change"} event
+     * @param {(categories: Categories) => void} listener
+     * @returns {() => void} stops listening
+     */
+    on(event, listener) {
+      const name = `consentkit:${event}`;
+      const heard = (/** @type {Event} */ each) =>
+        listener(/** @type {CustomEvent} */ (each).detail.categories);
+      document.addEventListener(name, heard);
+      return () => document.removeEventListener(name, heard);
+    },
+  });
+
+  Object.defineProperty(window, "consentkit", { value: api, enumerable: true });
+  root.setAttribute("data-consentkit-js", "");
+  root.append(live);
+  measure();
+  emit("consentkit:ready");
+}
