@@ -1,20 +1,24 @@
 """The ASGI middleware: Starlette, FastAPI, Litestar, Quart, Django under ASGI, any ASGI app.
 
 Pure ASGI: no task is started for the app, ``receive`` is not touched, what is not HTML passes
-message by message as it came. The start of a response is held until its first body message,
-because only then is it known how the page has to be sent.
+message by message, object for object. The start of what is a page, or may be one, is held until its
+first body message: only its first bytes tell what it is, and a page of one piece has its exact
+length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import anyio.to_thread
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
+from anyio.to_thread import run_sync
 
 from consentkit.engine import ConsentKit, Exchange, Plan, Reply, Request
+from consentkit.engine.coding import is_html
 from consentkit.settings import Settings
 
 __all__ = ["ConsentMiddleware"]
@@ -24,10 +28,18 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
 
 KEY = "consentkit"
 # With these a server sends a file itself, past the gate.
 _SIDE_DOORS = ("http.response.pathsend", "http.response.zerocopysend")
+# Checksums of a body that is not sent as it was (RFC 9530).
+_DIGESTS = frozenset({b"content-digest", b"content-md5", b"digest", b"repr-digest"})
+_SAFE = "/:@!$&'()*+,;=~-._"  # in a path (RFC 3986 3.3)
+_ENDURED = 4_000_000  # bytes of a body that is too long
+# Visitors who wait for the log take no thread away from the site's own handlers.
+_THREADS = 8
+_limiters: RunVar[CapacityLimiter] = RunVar("consentkit threads")
 
 
 class ConsentMiddleware:
@@ -57,75 +69,81 @@ class ConsentMiddleware:
         if exchange.is_endpoint:
             await _endpoint(exchange, receive, send)
             return
-        inner = dict(scope)
-        inner["headers"] = list(exchange.inward_headers())
-        inner[KEY] = exchange.consent
-        _set_state(inner, exchange)
-        if scope.get("extensions"):
-            inner["extensions"] = {
-                name: value
-                for name, value in scope["extensions"].items()
-                if name not in _SIDE_DOORS
-            }
-        await self.app(inner, receive, _Responder(exchange, send))
+        responder = _Responder(exchange, send)
+        await self.app(_inner_scope(scope, exchange), receive, responder)
+        await responder.end()
 
 
-def _set_state(scope: Scope, exchange: Exchange) -> None:
-    """Put ``consent`` where Starlette's ``request.state`` finds it."""
-    state = scope.setdefault("state", {})
+def _inner_scope(scope: Scope, exchange: Exchange) -> Scope:
+    """The scope for the app: a copy, for ours is not the only eye on the original (ASGI spec)."""
+    inner = dict(scope)
+    inner["headers"] = list(exchange.inward_headers())
+    inner[KEY] = exchange.consent
+    state = inner.setdefault("state", {})  # what Starlette's ``request.state`` looks at
     if isinstance(state, MutableMapping):  # the server made this one for this request alone
         state["consent"] = exchange.consent
+    extensions = scope.get("extensions")
+    if extensions and any(name in extensions for name in _SIDE_DOORS):
+        inner["extensions"] = {k: v for k, v in extensions.items() if k not in _SIDE_DOORS}
+    return inner
 
 
 def _request(scope: Scope) -> Request:
     path: str = scope["path"]
     root = str(scope.get("root_path") or "").rstrip("/")
-    # Servers differ in whether the path still has the root path in front (ASGI HTTP spec 2.3).
-    if root and (path == root or path.startswith(root + "/")):
+    raw = scope.get("raw_path")
+    if path == root or path.startswith(root + "/"):
         path = path[len(root) :]
-        encoded = scope.get("raw_path")
-    else:
-        encoded = None
-    query = bytes(scope.get("query_string") or b"").decode("latin-1")
-    url = _encoded(root + path if encoded is None else encoded)
+    else:  # servers differ in whether the path has the root path in front (ASGI HTTP spec 2.3)
+        raw = None
+    # A raw path is encoded already, save for bytes that should have been.
+    url = quote(bytes(raw).partition(b"?")[0], _SAFE + "%") if raw else quote(root + path, _SAFE)
+    query = bytes(scope.get("query_string") or b"")
     client = scope.get("client")
     return Request(
         method=scope["method"].upper(),
         path=path or "/",
         root=root,
-        url=f"{url}?{query}" if query else url,
-        query=query,
-        headers=tuple((bytes(n).lower(), bytes(v)) for n, v in scope["headers"]),
+        url=f"{url}?{quote(query, _SAFE + '%?')}" if query else url,
+        query=query.decode("latin-1"),
+        headers=tuple((name.lower(), value) for name, value in scope["headers"]),
         scheme=scope.get("scheme", "http"),
         client=str(client[0]) if client else "",
     )
 
 
-def _encoded(path: str | bytes) -> str:
-    if isinstance(path, bytes):
-        return path.partition(b"?")[0].decode("latin-1")
-    return quote(path, safe="/:@!$&'()*+,;=~-._")
-
-
 async def _endpoint(exchange: Exchange, receive: Receive, send: Send) -> None:
-    """Answer one of our own pages. The log is waited for in a thread, never in the event loop."""
+    """Answer one of our own pages. The log is waited for in a thread, never in the event loop.
+
+    When the request is cancelled in the meantime, the thread still finishes what it writes.
+    """
     body = await _body(exchange, receive)
     if body is None:
         return
-    reply = await anyio.to_thread.run_sync(exchange.respond, body)
+    limiter = _limiters.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_THREADS)
+        _limiters.set(limiter)
+    reply = await run_sync(exchange.respond, body, limiter=limiter)
     await _send_reply(reply, exchange.request.method, send)
 
 
 async def _body(exchange: Exchange, receive: Receive) -> bytes | None:
-    """The body of a request, or as much of it as shows that it is too long."""
+    """The body of a request, or as much of it as shows that it is too long.
+
+    More of it is read, but not kept: servers stumble over a body that nobody takes, and clients
+    listen to an answer only after they have said everything.
+    """
     chunks, size = [], 0
-    while exchange.request.method == "POST":
+    while exchange.request.method == "POST" and size < _ENDURED:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > exchange.body_limit or not message.get("more_body", False):
+        chunk = message.get("body", b"")
+        if size <= exchange.body_limit:
+            chunks.append(chunk)
+        size += len(chunk)
+        if not message.get("more_body", False):
             break
     return b"".join(chunks)
 
@@ -146,58 +164,110 @@ class _Responder:
         self._exchange = exchange
         self._send = send
         self._held: Message | None = None
+        self._headers: Sequence[Header] = ()
         self._plan: Plan | None = None
+        self._begun = False
         self._closed = False
 
     async def __call__(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.start":
-            self._held = {**message, "headers": list(message.get("headers", ()))}
-        elif kind == "http.response.body":
+        if kind == "http.response.body":
             await self._body(message)
+        elif kind == "http.response.start" and not self._begun:
+            await self._start(message)
         elif kind == "http.response.early_hint":
             await self._hints(message)
+        elif kind == "http.response.trailers":
+            await self._trailers(message)
         else:
             if kind != "http.response.debug":  # which comes before the start
-                await self._start(b"")
+                await self.end()
             await self._send(message)
 
-    async def _start(self, first: bytes) -> None:
-        """Send the start of the response, now that its first bytes are known."""
-        start = self._held
+    async def end(self) -> None:
+        """Let the start go, if the app has sent one and then nothing."""
+        if self._held is not None:
+            await self._release(self._plan or self._make_plan(b""))
+
+    def _make_plan(self, first: bytes) -> Plan:
+        status = self._held["status"] if self._held else 0
+        self._plan = self._exchange.start(status, self._headers, first)
+        return self._plan
+
+    async def _start(self, message: Message) -> None:
+        self._begun = True
+        given = message.get("headers", ())
+        if not isinstance(given, (list, tuple)):  # an iterator can be read but once
+            message = {**message, "headers": list(given)}
+        self._held = message
+        self._headers = message.get("headers", ())
+        if not is_html(self._headers, b"<"):  # whatever its first bytes will be
+            await self._release(self._make_plan(b""))
+
+    async def _release(self, plan: Plan, length: int | None = None) -> None:
+        """Send the start of the response, if that was not done yet."""
+        start, self._held = self._held, None
         if start is None:
             return
-        self._held = None
-        plan = self._plan = self._exchange.start(start["status"], start["headers"], first)
-        if plan.instead is None:
-            await self._send({**start, "headers": list(plan.headers)})
-        else:
-            self._closed = True
+        if plan.instead is not None:
             await _send_reply(plan.instead, self._exchange.request.method, self._send)
+            return
+        headers = plan.headers
+        if length is not None and not start.get("trailers"):
+            headers = [*headers, (b"content-length", b"%d" % length)]
+        if headers is not self._headers:
+            start = {**start, "headers": list(headers)}
+        await self._send(start)
 
     async def _body(self, message: Message) -> None:
-        chunk = bytes(message.get("body", b""))
-        more = message.get("more_body", False)
-        if self._held is not None:
-            if not chunk and more:
+        plan, more = self._plan, message.get("more_body", False)
+        if plan is None and self._held is not None:
+            first = bytes(message.get("body", b""))
+            if not first and more:
                 return  # nothing is known yet; an empty message says nothing to the client
-            await self._start(chunk)
-        if self._closed:
-            return
-        body = self._plan.body if self._plan else None
-        if body is None:
+            plan = self._make_plan(first)
+        if plan is not None and plan.instead is not None:
+            await self._release(plan)
+        elif plan is None or plan.body is None or self._closed:
+            if plan is not None:
+                await self._release(plan)
+                if plan.headers is not self._headers and self._exchange.request.method == "HEAD":
+                    # Granian measures the body that is not sent, which is not that of the page.
+                    message = {**message, "body": b""}
             await self._send(message)
-            return
-        for piece in body.feed(chunk):
+        else:
+            last = b""
+            for piece in plan.body.feed(bytes(message.get("body", b""))):
+                if last:
+                    await self._piece(plan, last)
+                last = piece
+            if more:
+                await self._piece(plan, last)
+            else:
+                self._closed = True
+                last += plan.body.close()
+                await self._release(plan, len(last))
+                await self._send({**message, "body": last})
+
+    async def _piece(self, plan: Plan, piece: bytes) -> None:
+        await self._release(plan)
+        if piece:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not more:
-            self._closed = True
-            await self._send({**message, "body": body.close()})
 
     async def _hints(self, message: Message) -> None:
         """103 Early Hints (RFC 8297) come before the page, so they are gated by themselves."""
         links = [(b"link", bytes(link)) for link in message.get("links", ())]
-        plan = self._exchange.start(103, links)
-        kept = [value for name, value in plan.headers if name == b"link"]
-        if kept:
-            await self._send({**message, "links": kept})
+        headers = self._exchange.start(103, links).headers
+        if headers is links:
+            await self._send(message)
+        elif headers and all(name == b"link" for name, _ in headers):
+            await self._send({**message, "links": [value for _, value in headers]})
+
+    async def _trailers(self, message: Message) -> None:
+        if self._plan is not None and self._plan.instead is not None:
+            return
+        await self.end()
+        if self._plan is not None and self._plan.body is not None:
+            kept = [(n, v) for n, v in message.get("headers", ()) if n.lower() not in _DIGESTS]
+            message = {**message, "headers": kept}
+        await self._send(message)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, g, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 
 from consentkit.engine import Consent
 from consentkit.errors import Fault, SettingsError
-from consentkit.wsgi import KEY, ConsentMiddleware
+from consentkit.wsgi import KEY, ConsentMiddleware, read_request
 
 __all__ = ["ConsentKit"]
 
@@ -43,15 +43,21 @@ class ConsentKit:
         middleware = ConsentMiddleware(app.wsgi_app, app.config[_CONFIG])
         app.wsgi_app = middleware  # type: ignore[method-assign]
         app.extensions[KEY] = middleware.kit
+        # First of all, so that the site's own functions find it.
         app.before_request_funcs.setdefault(None, []).insert(0, _set_consent)
         app.context_processor(_template_values)
 
 
 def _set_consent() -> None:
     consent: Consent | None = request.environ.get(KEY)
-    if consent is not None:
-        g.consent = consent
+    if consent is None:  # a context of a test's or a script's own, which passed no gate
+        consent = current_app.extensions[KEY].begin(read_request(request.environ)).consent
+    g.consent = consent
 
 
 def _template_values() -> dict[str, Any]:
-    return {"consent": g.get("consent")} if has_request_context() else {}
+    if not has_request_context():
+        return {}
+    if "consent" not in g:
+        _set_consent()
+    return {"consent": g.consent}

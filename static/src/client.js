@@ -113,7 +113,9 @@ export function start() {
       event.preventDefault();
       event.stopImmediatePropagation();
       const categories = new FormData(form).getAll("category").map(String);
-      void choose({ action, source: "banner", ...(action === "save" && { categories }) }, form.action);
+      // Not form.action: that is the buttons called "action".
+      const url = form.getAttribute("action") ?? home;
+      void choose({ action, source: "banner", ...(action === "save" && { categories }) }, url);
     },
     true,
   );

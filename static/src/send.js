@@ -53,7 +53,7 @@ export async function send(url, choice) {
 export function submit(url, choice) {
   const form = document.createElement("form");
   form.method = "post";
-  form.action = url;
+  form.setAttribute("action", url);
   form.hidden = true;
   const fields = [
     ["action", choice.action],
@@ -70,6 +70,6 @@ export function submit(url, choice) {
     form.append(input);
   }
   document.body.append(form);
-  // Not form.submit: the field called "action" shadows nothing, but a site may patch the method.
+  // Not form.submit, which a field or the site may have put something else in the place of.
   HTMLFormElement.prototype.submit.call(form);
 }

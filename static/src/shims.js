@@ -1,6 +1,6 @@
 /**
- * What a late script misses, served while scripts are being revived and never else: a
- * document.write that does not wipe the page, and the two events that are over.
+ * What a late script misses: a document.write that does not wipe the page, from the first revival
+ * on, and the two events that are over, while scripts are being revived.
  */
 
 /** @type {WeakSet<object>} scripts that were revived */
@@ -14,6 +14,7 @@ let modules = 0;
 /** Late listeners being called: what they listen for is over just as well. */
 let calling = false;
 let depth = 0;
+let guarded = false;
 /** @type {(() => void)[]} */
 const undo = [];
 
@@ -50,12 +51,13 @@ function shadow(target, name, make) {
 function write(original, end) {
   return function (/** @type {unknown[]} */ ...parts) {
     const script = document.currentScript;
-    if (depth && script && revived.has(script)) {
+    if (script && revived.has(script)) {
       written.set(script, (written.get(script) ?? "") + parts.join("") + end);
-    } else if (!depth || document.readyState === "loading") {
+    } else if (document.readyState === "loading") {
       original.apply(document, parts);
     }
-    // Else: out of a timer or a listener of a revived script. It would wipe the page.
+    // Else: out of a timer or a listener. It would wipe the page, and did not do so when the
+    // script ran with the page. Who means it calls document.open first: then it is "loading".
   };
 }
 
@@ -86,9 +88,12 @@ function listen(original, target) {
 
 /** From here on, until the matching leave, revived scripts are served. */
 export function enter() {
+  if (!guarded) {
+    guarded = true;
+    document.write = write(document.write, "");
+    document.writeln = write(document.writeln, "\n");
+  }
   if (depth++) return;
-  shadow(document, "write", (original) => write(original, ""));
-  shadow(document, "writeln", (original) => write(original, "\n"));
   shadow(document, "addEventListener", (original) => listen(original, document));
   shadow(window, "addEventListener", (original) => listen(original, window));
 }

@@ -57,7 +57,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "state_granted": "Allowed",
         "state_denied": "Not allowed",
         "state_unset": "Not decided yet, so off",
-        "no_services": "Nothing is used for this purpose at the moment.",
+        "no_services": "No software is listed for this purpose.",
         "back": "Back to the site",
         "receipt": "Your receipt",
         "receipt_text": "This is what we recorded when you last chose.",
@@ -96,7 +96,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "embed_title": "Content from {service}",
         "embed_text": "It is not loaded yet, because {service} may use cookies.",
         "embed_allow": "Show it and allow “{category}”",
-        "embed_open": "Open at {service}",
+        "embed_open": "Open the original page",
     }
 )
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -20,13 +20,19 @@ from msgspec import Struct
 
 from consentkit.settings import ChoiceCookieSettings
 
-__all__ = ["Choice", "ChoiceCookies", "Outcome"]
+__all__ = ["Choice", "ChoiceCookies", "Outcome", "expired_cookie"]
 
 Outcome = Literal["granted", "denied"]
 
 _CLOCK_SKEW = 300  # seconds that servers of one site may disagree by
 _CACHE = 4096
-_VALUE = re.compile(r"(granted|denied)\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{1,64})\Z")
+# The last character of a signature stands for four bits, the other two of it are zero: with
+# anything else there, base64 would decode to the same 32 bytes, and a changed cookie would hold.
+_VALUE = re.compile(
+    r"(granted|denied)\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{1,64})"
+    r"\.[A-Za-z0-9_-]{1,16}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+)
+_NAME_SAFE = "!#$%&'*+-.^_`|~"  # besides letters and digits (RFC 9110 5.6.2, token)
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -71,7 +77,7 @@ class ChoiceCookies:
         self._settings = settings
         self._clock = clock
         self._signers: dict[str, _Signer] = {}
-        self._seen: OrderedDict[tuple[str, str], Choice | None] = OrderedDict()
+        self._seen = lru_cache(maxsize=_CACHE)(self._unsigned)  # one that threads may share
 
     def name(self, category: str) -> str:
         """The name of a category's cookie."""
@@ -117,17 +123,8 @@ class ChoiceCookies:
 
     def _verified(self, category: str, value: str) -> Choice | None:
         """Check a value: its signature once (then remembered), its age every time."""
-        key = (category, value)
-        if key in self._seen:
-            choice = self._seen[key]
-        else:
-            choice = self._unsigned(category, value)
-            self._seen[key] = choice
-            while len(self._seen) > _CACHE:
-                try:
-                    self._seen.popitem(last=False)
-                except KeyError:  # another thread was faster
-                    break
+        found = _VALUE.fullmatch(value)
+        choice = self._seen(category, value) if found else None
         if choice is None:
             return None
         age = self._clock() - choice.time
@@ -137,20 +134,15 @@ class ChoiceCookies:
     def _unsigned(self, category: str, value: str) -> Choice | None:
         try:
             payload, stamp = self._signer(category).unsign(value, return_timestamp=True)
-            found = _VALUE.match(payload.decode("ascii"))
             moment = int(stamp.timestamp())
         except (BadSignature, ValueError, OverflowError, OSError):
             return None
-        if found is None:
-            return None
-        outcome: Outcome = "granted" if found[1] == "granted" else "denied"
-        return Choice(outcome=outcome, consent_id=found[2], fingerprint=found[3], time=moment)
+        word, consent_id, fingerprint = payload.decode("ascii").split(".")
+        outcome: Outcome = "granted" if word == "granted" else "denied"
+        return Choice(outcome=outcome, consent_id=consent_id, fingerprint=fingerprint, time=moment)
 
 
 def expired_cookie(name: str, domain: str = "", path: str = "/") -> str:
     """The ``Set-Cookie`` value that deletes a cookie (RFC 6265 5.3: same name, domain and path)."""
     header = f"{quote(name, safe=_NAME_SAFE)}=; Path={path}; Max-Age=0"
     return f"{header}; Domain={domain}" if domain else header
-
-
-_NAME_SAFE = "!#$&'*+-.^_`|~"

@@ -2,7 +2,7 @@
 
 ``decide`` is pure and total: it takes the signals of a request and the policy, and answers
 *granted* only for what is always on, what a valid cookie grants, or what nobody objected to in a
-category that works by objection. Any doubt means *unset*.
+category that works by objection. Any doubt means *unset*, and whoever objected once has objected.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from consentkit.consent.cookies import ChoiceCookies
 from consentkit.consent.signals import Signals
 from consentkit.policy import Policy
 
-__all__ = ["Decision", "State", "decide"]
+__all__ = ["Decision", "State", "decide", "nothing_granted"]
 
 State = Literal["granted", "denied", "unset"]
 Why = Literal["always", "choice", "stale", "none", "gpc", "no objection"]
@@ -51,11 +51,10 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """A short name for this combination of states, for validators of cached pages."""
+        """A short name for all of this that a page shows, for validators of cached pages."""
         letters = {"granted": "g", "denied": "d", "unset": "u"}
-        return "".join(letters[self.states[key]] for key in sorted(self.states)) + (
-            "1" if self.undecided else "0"
-        )
+        states = "".join(letters[self.states[key]] for key in sorted(self.states))
+        return f"{states}{int(bool(self.undecided))}{int(self.gpc)}"
 
 
 def decide(policy: Policy, cookies: ChoiceCookies, signals: Signals) -> Decision:
@@ -77,6 +76,8 @@ def decide(policy: Policy, cookies: ChoiceCookies, signals: Signals) -> Decision
             consent_id, newest = choice.consent_id, choice.time
         if choice is not None and choice.fingerprint == policy.fingerprint(key):
             states[key], why[key] = choice.outcome, "choice"
+        elif category.mode == "objection" and choice is not None and choice.outcome == "denied":
+            states[key], why[key] = "denied", "stale"
         elif category.mode == "objection":
             states[key], why[key] = ("denied", "gpc") if gpc else ("granted", "no objection")
         else:
@@ -85,3 +86,13 @@ def decide(policy: Policy, cookies: ChoiceCookies, signals: Signals) -> Decision
     return Decision(
         states=states, why=why, consent_id=consent_id, undecided=tuple(undecided), gpc=gpc
     )
+
+
+def nothing_granted(policy: Policy) -> Decision:
+    """The decision about a visitor of whom nothing can be known: only what is always on is on."""
+    states: dict[str, State] = {c.id: "unset" for c in policy.choosable}
+    why: dict[str, Why] = dict.fromkeys(states, "none")
+    states |= dict.fromkeys(policy.always, "granted")
+    why |= dict.fromkeys(policy.always, "always")
+    undecided = tuple(c.id for c in policy.choosable if c.mode == "consent")
+    return Decision(states=states, why=why, undecided=undecided)

@@ -5,6 +5,7 @@ Nothing here is ever fatal: a header that makes no sense says nothing.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,8 +14,12 @@ from msgspec import Struct
 
 __all__ = ["Signals", "families", "is_bot", "parse_cookies", "preferred_language", "sends_gpc"]
 
+log = logging.getLogger("consentkit")
+
 _COOKIE_BYTES = 65_536
 _VALUE_BYTES = 4_096
+_AGENT = 512
+_FAMILY = 48
 
 
 class Signals(Struct, frozen=True, kw_only=True):
@@ -56,14 +61,17 @@ def sends_gpc(values: Iterable[bytes]) -> bool:
 
 
 _BOT = re.compile(
-    rb"bot\b|bot/|crawl|spider|slurp|bingpreview|facebookexternalhit|embedly|lighthouse|"
+    rb"(?<!cu)bot\b|crawl|spider|slurp|bingpreview|facebookexternalhit|embedly|lighthouse|"
     rb"google-inspectiontool|feedfetcher|mediapartners|duckduckgo/|yandex\w+/|baiduspider",
     re.IGNORECASE,
 )
 
 
 def is_bot(user_agent: bytes) -> bool:
-    """Whether a user agent calls itself a crawler. Decides about the banner, never the gate."""
+    """Whether a user agent calls itself a crawler. Decides about the banner, never the gate.
+
+    Cubot makes telephones.
+    """
     return bool(_BOT.search(user_agent[:1024]))
 
 
@@ -87,12 +95,23 @@ def preferred_language(accept_language: str) -> str:
     return best
 
 
-@lru_cache(maxsize=512)
 def families(user_agent: str) -> tuple[str, str, str]:
-    """Browser, system and device family of a user agent: all of it that is ever recorded."""
+    """Browser, system and device family of a user agent: all of it that is ever recorded.
+
+    A name that is no known one is a piece of the header itself, so little of it is kept.
+    """
+    return _families(user_agent[:_AGENT])
+
+
+@lru_cache(maxsize=512)
+def _families(user_agent: str) -> tuple[str, str, str]:
     from user_agents import parse  # noqa: PLC0415  (takes 0.1 s, and pages never need it)
 
-    agent = parse(user_agent[:1024])
+    try:
+        agent = parse(user_agent)
+    except Exception:
+        log.exception("a user agent could not be parsed")
+        return "", "", ""
     if agent.is_bot:
         device = "bot"
     elif agent.is_tablet:
@@ -101,4 +120,4 @@ def families(user_agent: str) -> tuple[str, str, str]:
         device = "mobile"
     else:
         device = "desktop" if agent.is_pc else "other"
-    return agent.browser.family, agent.os.family, device
+    return agent.browser.family[:_FAMILY], agent.os.family[:_FAMILY], device

@@ -1,7 +1,8 @@
 """The Django middleware, sync and async.
 
-Being a middleware and no wrapper of the whole application, it sees requests after the handlers of
-static files; put it first. Streams stay streams of their own kind.
+Being a middleware and no wrapper of the whole application, it does not see what is answered before
+it in ``MIDDLEWARE`` or without it, such as ``runserver``'s static files. Streams stay streams of
+their own kind.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from django.http.response import HttpResponseBase
 
 from consentkit.engine import ConsentKit, Exchange, Plan, Reply, Request
 from consentkit.engine.body import Body
+from consentkit.wsgi import KEY, read_body, read_headers, write_headers
 
 __all__ = ["ConsentMiddleware"]
 
-_CONDITIONS = (b"if-none-match", b"if-modified-since", b"accept-encoding")
+_MARK = "_consentkit"
 
 
 class ConsentMiddleware:
@@ -35,7 +37,7 @@ class ConsentMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        self.kit = ConsentKit(getattr(settings, "CONSENTKIT", {}))
+        self.kit = _kit(getattr(settings, "CONSENTKIT", {}))
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -44,71 +46,62 @@ class ConsentMiddleware:
         """Handle one request."""
         if self._is_async:
             return self._handle_async(request)
-        if hasattr(request, "consent"):  # the second middleware on a way does nothing
+        exchange = self._begin(request)
+        if exchange is None:
             response: HttpResponseBase = self.get_response(request)
             return response
-        exchange = self._begin(request)
         if exchange.is_endpoint:
-            return _response(exchange.respond(_body(request, exchange)))
+            return _response(exchange.respond(read_body(request.META, request, exchange)))
         return _gated(self.get_response(request), exchange)
 
     async def _handle_async(self, request: HttpRequest) -> HttpResponseBase:
-        if hasattr(request, "consent"):
+        exchange = self._begin(request)
+        if exchange is None:
             response: HttpResponseBase = await self.get_response(request)
             return response
-        exchange = self._begin(request)
         if exchange.is_endpoint:
-            body = _body(request, exchange)
+            body = read_body(request.META, request, exchange)
             respond = sync_to_async(exchange.respond, thread_sensitive=False)
             return _response(await respond(body))
         return _gated(await self.get_response(request), exchange)
 
-    def _begin(self, request: HttpRequest) -> Exchange:
+    def _begin(self, request: HttpRequest) -> Exchange | None:
+        """The exchange; None when a consentkit further out has one already."""
+        outer = request.META.get(KEY) or getattr(request, "scope", {}).get(KEY)
+        if outer is not None:
+            request.consent = outer  # type: ignore[attr-defined]
+            return None
         exchange = self.kit.begin(_request(request))
-        request.consent = exchange.consent  # type: ignore[attr-defined]
+        request.consent = request.META[KEY] = exchange.consent  # type: ignore[attr-defined]
         if not exchange.is_endpoint:
-            _set_headers(request, exchange)
+            write_headers(request.META, exchange)
+            request.__dict__.pop("headers", None)  # Django's cached copy of them
         return exchange
 
 
+_made: tuple[Any, ConsentKit] | None = None
+
+
+def _kit(given: Any) -> ConsentKit:
+    """One kit for all handlers of a process: test clients and previews make many of them."""
+    global _made  # noqa: PLW0603
+    made = _made
+    if made is None or made[0] is not given:
+        made = _made = (given, ConsentKit(given))
+    return made[1]
+
+
 def _request(request: HttpRequest) -> Request:
-    headers = [
-        (key[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1", "replace"))
-        for key, value in request.META.items()
-        if key.startswith("HTTP_") and isinstance(value, str)
-    ]
-    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if request.META.get(key):
-            name = key.replace("_", "-").lower().encode("ascii")
-            headers.append((name, str(request.META[key]).encode("latin-1", "replace")))
-    root = request.path.removesuffix(request.path_info).rstrip("/")
     return Request(
         method=(request.method or "GET").upper(),
         path=request.path_info,
-        root=root,
+        root=request.path.removesuffix(request.path_info).rstrip("/"),
         url=request.get_full_path(),
         query=request.META.get("QUERY_STRING", ""),
-        headers=tuple(headers),
+        headers=read_headers(request.META),
         scheme=request.scheme or "http",
-        client=request.META.get("REMOTE_ADDR", "") or "",
+        client=request.META.get("REMOTE_ADDR") or "",
     )
-
-
-def _set_headers(request: HttpRequest, exchange: Exchange) -> None:
-    wanted = exchange.inward_headers()
-    if wanted is exchange.request.headers:
-        return
-    for name in _CONDITIONS:
-        key = "HTTP_" + name.decode("ascii").upper().replace("-", "_")
-        value = next((value for header, value in wanted if header == name), None)
-        if value is None:
-            request.META.pop(key, None)
-        else:
-            request.META[key] = value.decode("latin-1")
-
-
-def _body(request: HttpRequest, exchange: Exchange) -> bytes:
-    return request.read(exchange.body_limit + 1) if request.method == "POST" else b""
 
 
 def _response(reply: Reply) -> HttpResponse:
@@ -135,25 +128,30 @@ def _add_cookie(response: HttpResponse, header: str) -> None:
     for attribute in attributes:
         key, _, text = attribute.partition("=")
         morsel[key] = text or True
-    dict.__setitem__(response.cookies, f"{name} {len(response.cookies)}", morsel)
+    place = f"{name} {len(response.cookies)}" if name in response.cookies else name
+    dict.__setitem__(response.cookies, place, morsel)
 
 
 def _gated(response: HttpResponseBase, exchange: Exchange) -> HttpResponseBase:
+    if getattr(response, _MARK, None) == exchange.state:
+        return response  # a view let the handlers answer once more, as Wagtail does for previews
+    setattr(response, _MARK, exchange.state)
     headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in response.items()]
-    cookies = [(b"set-cookie", name.encode("latin-1", "replace")) for name in response.cookies]
-    streaming = bool(getattr(response, "streaming", False))
-    first = b"" if streaming else getattr(response, "content", b"")[:1024]
-    given = [*headers, *cookies]
-    plan = exchange.start(response.status_code, given, first)
+    headers += [(b"set-cookie", name.encode("latin-1", "replace")) for name in response.cookies]
+    # A stream cannot be looked into; one without a type is sniffed when it comes.
+    first = b"<" if response.streaming else getattr(response, "content", b"")[:1024]
+    plan = exchange.start(response.status_code, headers, first)
     if plan.instead is not None:
         response.close()
         return _response(plan.instead)
-    if plan.headers is not given:
+    if plan.headers is not headers:
         _replace_headers(response, plan)
+        if exchange.request.method == "HEAD" and plan.body is None:
+            _empty(response)  # whose length would not be that of the page
     if plan.body is None:
         return response
     if isinstance(response, StreamingHttpResponse):
-        _stream(response, plan.body)
+        _stream(response, plan.body, sniff="Content-Type" not in response.headers)
     elif isinstance(response, HttpResponse):
         response.content = b"".join(plan.body.feed(response.content)) + plan.body.close()
         response.headers["Content-Length"] = str(len(response.content))
@@ -177,22 +175,45 @@ def _replace_headers(response: HttpResponseBase, plan: Plan) -> None:
             del response.cookies[name]
 
 
-def _stream(response: StreamingHttpResponse, body: Body) -> None:
+def _empty(response: HttpResponseBase) -> None:
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = _nothing() if response.is_async else iter(())
+    elif isinstance(response, HttpResponse):
+        response.content = b""
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    chunks: tuple[bytes, ...] = ()
+    for chunk in chunks:
+        yield chunk
+
+
+def _stream(response: StreamingHttpResponse, body: Body, *, sniff: bool) -> None:
     content = response.streaming_content
+    page = not sniff
+
+    def feed(chunk: bytes) -> Iterator[bytes]:
+        nonlocal page, sniff
+        if sniff and chunk:
+            sniff, page = False, chunk.lstrip(b"\xef\xbb\xbf \t\r\n\f").startswith(b"<")
+        yield from body.feed(chunk) if page else (chunk,)
+
     if response.is_async:
 
         async def stream_async() -> AsyncIterator[bytes]:
             async for chunk in content:  # type: ignore[union-attr]
-                for piece in body.feed(bytes(chunk)):
+                for piece in feed(bytes(chunk)):
                     yield piece
-            yield body.close()
+            if page:
+                yield body.close()
 
         response.streaming_content = stream_async()
         return
 
     def stream() -> Iterator[bytes]:
         for chunk in content:  # type: ignore[union-attr]
-            yield from body.feed(bytes(chunk))
-        yield body.close()
+            yield from feed(bytes(chunk))
+        if page:
+            yield body.close()
 
     response.streaming_content = stream()

@@ -22,10 +22,13 @@ __all__ = ["Body"]
 log = logging.getLogger("consentkit")
 
 _OPENER = re.compile(
-    rb"<(?=(?:script|iframe|frame|img|image|link|style|object|embed|applet|video|audio|source|track"
-    rb"|input|meta|base|svg|use|body|table|td|th|tr)[\s/>])",
+    rb"<(?=(?:script|i?frame|fencedframe|portal|img|image|link|style|object|embed|applet|param|model"
+    rb"|video|audio|source|track|bgsound|input|meta|base|svg|math|use|feimage|animate|set|body|html"
+    rb"|table|t[dhr])[\s/>])",
     re.IGNORECASE,
 )
+_HELD = b"<consentkit-held-"
+_LONGEST = 16  # bytes of an opener that are needed to know it, or more
 
 
 class Body:
@@ -40,36 +43,48 @@ class Body:
         self._gate: Gate | None = gate
         self._decoders = decoders
         self._utf16: codecs.IncrementalDecoder | None = None
-        self._begun = False
+        self._head: bytes | None = b""
+        self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take a chunk; a compressed one may give many pieces, each of them small."""
         pieces: Iterable[bytes] = (chunk,)
         for decoder in self._decoders:
             pieces = chain.from_iterable(map(decoder.feed, pieces))
-        for piece in map(self._utf8, pieces):
-            if gated := self._gated(piece):
-                yield gated
+        for piece in pieces:
+            if out := self._marked(piece):
+                yield out
 
     def close(self) -> bytes:
         """The body is complete: the rest of it."""
-        if self._gate is None:
-            return b""
-        try:
-            return self._gate.close()
-        except Exception:
-            log.exception("the gate failed at the end of a page")
-            return b""
+        out = b""
+        if self._head:  # a page of one byte
+            out = self._gated(self._head)
+            self._head = None
+        if self._gate is not None:
+            try:
+                return out + self._gate.close()
+            except Exception:
+                log.exception("the gate failed at the end of a page")
+        return out + _OPENER.sub(_HELD, self._rest)
 
-    def _utf8(self, piece: bytes) -> bytes:
-        if not self._begun and piece:
-            self._begun = True
+    def _marked(self, piece: bytes) -> bytes:
+        """Wait for a byte order mark, and send on what there is."""
+        if self._head is not None:
+            piece = self._head + piece
+            self._head = piece
+            if len(piece) < 2:
+                return b""
+            self._head = None
             if piece.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
                 self._utf16 = codecs.getincrementaldecoder("utf-16")("replace")
-                return codecs.BOM_UTF8 + self._utf16.decode(piece).encode("utf-8", "replace")
-        if self._utf16 is not None:
-            return self._utf16.decode(piece).encode("utf-8", "replace")
-        return piece
+                return self._gated(codecs.BOM_UTF8 + self._utf8(piece))
+        return self._gated(self._utf8(piece))
+
+    def _utf8(self, piece: bytes) -> bytes:
+        if self._utf16 is None:
+            return piece
+        return self._utf16.decode(piece).encode("utf-8", "replace")
 
     def _gated(self, piece: bytes) -> bytes:
         if self._gate is not None:
@@ -78,4 +93,8 @@ class Body:
             except Exception:
                 log.exception("the gate failed; the rest of the page goes out without live tags")
                 self._gate = None
-        return _OPENER.sub(b"<consentkit-held-", piece)
+        piece = self._rest + piece
+        opened = piece.rfind(b"<", -_LONGEST)  # it may be cut in the middle of a name
+        cut = len(piece) if opened < 0 else opened
+        self._rest = piece[cut:]
+        return _OPENER.sub(_HELD, piece[:cut])

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from consentkit.consent.cookies import Outcome, expired_cookie
@@ -17,8 +19,8 @@ from consentkit.consent.decision import Decision, State
 from consentkit.consent.signals import families, preferred_language
 from consentkit.engine.forms import Submission
 from consentkit.engine.tokens import FormToken
-from consentkit.errors import LogError, RequestRefused
-from consentkit.log import Action, Event, Notice, rfc3339
+from consentkit.errors import RequestRefused
+from consentkit.log import Action, Event, Notice, new_id, rfc3339
 from consentkit.policy import parent_domains
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Choices:
         """
         kit, before = self._kit, exchange.decision
         token = kit.tokens.read(submission.token) if submission.token else None
-        wanted = self._wanted(submission)
+        wanted = self._wanted(submission, before)
         grants = "granted" in wanted.values()
         if grants and token is not None and token.shown != kit.tokens.shown:
             text = "What we ask has changed since this page was loaded. Please look at it again."
@@ -86,45 +88,67 @@ class Choices:
             before.granted(category) and outcome == "denied" for category, outcome in wanted.items()
         )
         if self._is_standing(before, wanted):
-            return Outcomes(
-                recorded=True, cookies=(), state=self.state(before), withdrawn=withdrawn
-            )
+            return Outcomes(recorded=True, cookies=(), state=self.state(before), withdrawn=False)
         event, notice = self._event(exchange, submission, wanted, token, withdrawn=withdrawn)
         recorded = True
         if grants:
             try:
-                event = kit.recorder.record(event, notice).event
-            except LogError:
+                stored = kit.recorder.record(event, notice).event
+            except Exception:
                 log.exception("a choice could not be recorded; nothing was granted")
                 recorded = False
-                wanted = {c: o for c, o in wanted.items() if o == "denied" and before.granted(c)}
+                wanted, stored = self._withdrawals(before, wanted, event, notice)
         else:
-            kit.recorder.record_denial(event, notice)
-        cookies = self._cookies(exchange, wanted, event.consent_id)
-        if withdrawn or not grants:
-            cookies += self._deletions(exchange, wanted)
-        after: dict[str, State] = {**before.states, **wanted}
-        undecided = tuple(c for c in before.undecided if c not in wanted)
+            stored = kit.recorder.record_denial(event, notice)
+        # Of a repeated submit the first is recorded; its pseudonym is gone when it was erased.
+        consent_id = stored.consent_id or event.consent_id
+        cookies = self._cookies(exchange, wanted, consent_id)
+        cookies += self._deletions(exchange, {**before.states, **wanted}, wanted)
         decision = Decision(
-            states=after,
+            states={**before.states, **wanted},
             why={**before.why, **dict.fromkeys(wanted, "choice")},
-            consent_id=event.consent_id,
-            undecided=undecided,
+            consent_id=consent_id,
+            undecided=tuple(c for c in before.undecided if c not in wanted),
             gpc=before.gpc,
         )
-        state = self.state(decision, event.id if recorded else "")
+        state = self.state(decision, stored.id if recorded else "")
         return Outcomes(recorded=recorded, cookies=tuple(cookies), state=state, withdrawn=withdrawn)
 
-    def _wanted(self, submission: Submission) -> dict[str, Outcome]:
+    def _withdrawals(
+        self, before: Decision, wanted: dict[str, Outcome], event: Event, notice: Notice
+    ) -> tuple[dict[str, Outcome], Event]:
+        """What counts of a choice that could not be recorded: nothing new is granted, but what was
+        granted and is not wanted any more ends at once. That is a choice with a record of its own.
+        """
+        ended: dict[str, Outcome] = {
+            c: o for c, o in wanted.items() if o == "denied" and before.granted(c)
+        }
+        if not ended:
+            return {}, event
+        outcome: dict[str, Outcome] = {
+            c: "granted" if before.granted(c) and o == "granted" else "denied"
+            for c, o in wanted.items()
+        }
+        withdrawal = msgspec.structs.replace(event, id=new_id(), action="withdraw", outcome=outcome)
+        return ended, self._kit.recorder.record_denial(withdrawal, notice)
+
+    def _wanted(self, submission: Submission, before: Decision) -> dict[str, Outcome]:
+        """What is asked for; the button of an embed asks for its own category and no other."""
         granted = {
             "accept": frozenset(category.id for category in self._kit.policy.choosable),
             "reject": frozenset[str](),
             "save": frozenset(submission.categories),
         }[submission.action]
-        return {
-            category.id: "granted" if category.id in granted else "denied"
-            for category in self._kit.policy.choosable
-        }
+        wanted: dict[str, Outcome] = {}
+        for category in self._kit.policy.choosable:
+            key = category.id
+            if key in granted:
+                wanted[key] = "granted"
+            elif submission.source != "embed":
+                wanted[key] = "denied"
+            elif before.why[key] == "choice":
+                wanted[key] = "granted" if before.granted(key) else "denied"
+        return wanted
 
     @staticmethod
     def _is_standing(before: Decision, wanted: dict[str, Outcome]) -> bool:
@@ -198,19 +222,25 @@ class Choices:
             for category, outcome in wanted.items()
         ]
 
-    def _deletions(self, exchange: Exchange, wanted: dict[str, Outcome]) -> list[str]:
+    def _deletions(
+        self, exchange: Exchange, after: Mapping[str, State], wanted: Mapping[str, Outcome]
+    ) -> list[str]:
         """Delete the cookies that denied services left on this site.
 
-        Where a cookie lies is not told, so that every domain it may lie on is tried.
+        Where a cookie lies is not told, so that every domain it may lie on is tried. One that a
+        service which may stay uses as well is left alone, and so are our own.
         """
         kit = self._kit
-        denied = {category for category, outcome in wanted.items() if outcome == "denied"}
+        domains = parent_domains(exchange.request.host)
+        ours = {kit.cookies.name(category) for category in wanted}
         headers: list[str] = []
         for name in exchange.signals.cookies:
-            services = kit.policy.matcher.cookie(name)
-            if any(service.category in denied for service in services):
-                headers.append(expired_cookie(name))
-                headers += (
-                    expired_cookie(name, domain) for domain in parent_domains(exchange.request.host)
-                )
+            states = {
+                (service.category in wanted, after.get(service.category))
+                for service in kit.policy.matcher.cookie(name)
+            }
+            if (True, "denied") not in states or name in ours:
+                continue
+            if not any(state == "granted" for _, state in states):
+                headers += (expired_cookie(name), *(expired_cookie(name, d) for d in domains))
         return headers[:_DELETIONS]

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 
-__all__ = ["Decoder", "Header", "content_codings", "is_html", "readable"]
+__all__ = [
+    "Decoder",
+    "Header",
+    "can_decode",
+    "content_codings",
+    "is_html",
+    "readable",
+    "readable_codings",
+]
+
+log = logging.getLogger("consentkit")
 
 Header = tuple[bytes, bytes]
 
 _HTML = frozenset({b"text/html", b"application/xhtml+xml"})
-_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?\s*([^\s;\"]+)", re.IGNORECASE)
+_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_UNKNOWN = frozenset({b"unknown/unknown", b"application/unknown", b"*/*"})
+_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?\s*([^\s;,\"]+)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([^\s;\"'/>]+)", re.IGNORECASE)
 # Encodings in which the bytes of ASCII characters mean something else (Encoding Standard 4).
-_UNREADABLE = re.compile(rb"(?:utf-?(?:16|32|7)|ucs-?[24]|iso-2022|csiso2022|hz|unicode)", re.I)
+_UTF16 = re.compile(rb"utf-?16|(?:iso-10646-)?ucs-?2|(?:cs)?unicode", re.IGNORECASE)
+_UNREADABLE = re.compile(
+    _UTF16.pattern + rb"|utf-?(?:32|7)|ucs-?4|(?:cs)?iso-?2022|hz", re.IGNORECASE
+)
 _WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 _OUTPUT = 65_536
 
@@ -25,28 +42,43 @@ def _values(headers: Sequence[Header], name: bytes) -> list[bytes]:
 def is_html(headers: Sequence[Header], first: bytes) -> bool:
     """Whether a browser takes a response for a page.
 
-    A response of no type is sniffed (MIME Sniffing 7.1) unless it forbids that.
+    A response of no type is sniffed (MIME Sniffing 7.1) unless it forbids that. What is to be
+    saved and not shown is no page.
     """
-    types = _values(headers, b"content-type")
-    if any(b"attachment" in value.lower() for value in _values(headers, b"content-disposition")):
+    dispositions = _values(headers, b"content-disposition")
+    if dispositions and all(_essence(value) == b"attachment" for value in dispositions):
         return False
-    if not types:
-        sniffing = not any(
-            b"nosniff" in value.lower() for value in _values(headers, b"x-content-type-options")
-        )
-        return sniffing and first.lstrip(b"\xef\xbb\xbf \t\r\n\f").startswith(b"<")
-    return any(value.partition(b";")[0].strip().lower() in _HTML for value in types)
+    # Browsers split a joined header, and take the last type in it that they can read.
+    types = [
+        essence
+        for value in _values(headers, b"content-type")
+        for part in value.split(b",")
+        if _TYPE.fullmatch(essence := _essence(part)) and essence not in _UNKNOWN
+    ]
+    if types:
+        return not _HTML.isdisjoint(types)
+    options = _values(headers, b"x-content-type-options")
+    if not first or any(b"nosniff" in value.lower() for value in options):
+        return False
+    beginning = first.lstrip(b"\xef\xbb\xbf \t\r\n\f")
+    return not beginning or beginning.startswith(b"<")
 
 
-def readable(headers: Sequence[Header]) -> bool:
+def _essence(value: bytes) -> bytes:
+    return value.partition(b";")[0].strip().lower()
+
+
+def readable(headers: Sequence[Header], first: bytes) -> bool:
     """Whether the page's bytes can be tokenized as they are (HTML 13.2.3.2, encoding sniffing)."""
-    for value in _values(headers, b"content-type"):
-        found = _CHARSET.search(value)
-        if value.strip().lower().startswith(b"application/xhtml"):
-            return False  # XML has rules of its own
-        if found is not None and _UNREADABLE.match(found[1]):
-            return False
-    return True
+    types = _values(headers, b"content-type")
+    if any(b"application/xhtml" in value.lower() for value in types):
+        return False  # XML has rules of its own
+    labels = [label for value in types for label in _CHARSET.findall(value)]
+    if not labels:
+        labels = _META_CHARSET.findall(first[:1024])
+        # What a page says of itself in ASCII is not in UTF-16 (HTML 13.2.3.2, prescan).
+        labels = [label for label in labels if not _UTF16.match(label)]
+    return not any(map(_UNREADABLE.match, labels))
 
 
 def content_codings(headers: Sequence[Header]) -> list[bytes]:
@@ -59,8 +91,25 @@ def content_codings(headers: Sequence[Header]) -> list[bytes]:
     ]
 
 
+def can_decode(codings: Sequence[bytes]) -> bool:
+    """Whether all of these codings can be undone."""
+    return _WINDOW_BITS.keys() >= set(codings)
+
+
+def readable_codings(value: bytes) -> bytes:
+    """``Accept-Encoding`` less the codings that cannot be undone."""
+    kept = [
+        part.strip()
+        for part in value.split(b",")
+        if part.partition(b";")[0].strip().lower() in (*_WINDOW_BITS, b"identity")
+    ]
+    return b", ".join(kept) or b"identity"
+
+
 class Decoder:
     """Undoes ``gzip`` or ``deflate`` piece by piece, with output in bounded pieces.
+
+    What cannot be decoded is left out, and so is what follows it.
 
     Raises:
         KeyError: for another coding, when made.
@@ -69,23 +118,41 @@ class Decoder:
     def __init__(self, coding: bytes) -> None:
         self._window = _WINDOW_BITS[coding]
         self._stream = zlib.decompressobj(self._window)
-        self._started = False
+        self._head = b""
+        self._begun = self._done = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The decoded pieces of ``data``; what cannot be decoded is left out."""
-        while data:
+        """The decoded pieces of ``data``."""
+        if not self._begun:
+            data = self._head + data
+            if len(data) < 2:
+                self._head = data
+                return
+            self._begun = True
+            if self._window == 15 and not _is_zlib(data):
+                self._window = -15  # some servers send it bare (RFC 9110 8.4.1.2)
+                self._stream = zlib.decompressobj(self._window)
+        yield from self._decode(data)
+
+    def _decode(self, data: bytes) -> Iterator[bytes]:
+        while not self._done:
             try:
                 piece = self._stream.decompress(data, _OUTPUT)
             except zlib.error:
-                if self._started or self._window != 15:
-                    return
-                self._window = -15  # some servers call raw deflate "deflate" (RFC 9110 8.4.1.2)
-                self._stream = zlib.decompressobj(self._window)
-                continue
-            self._started = True
+                log.warning("a compressed page is damaged; it ends there")
+                self._done = True
+                return
             if piece:
                 yield piece
             data = self._stream.unconsumed_tail
             if self._stream.eof:  # gzip members may follow one another (RFC 1952 2.2)
                 data = self._stream.unused_data
+                self._done = self._window != 31 or (bool(data) and not data.startswith(b"\x1f"))
                 self._stream = zlib.decompressobj(self._window)
+            if not data and len(piece) < _OUTPUT:  # a full piece may have more behind it
+                return
+
+
+def _is_zlib(data: bytes) -> bool:
+    """Whether this is the header of RFC 1950 2.2."""
+    return data[0] & 15 == 8 and (data[0] * 256 + data[1]) % 31 == 0

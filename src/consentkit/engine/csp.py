@@ -13,7 +13,7 @@ __all__ = ["Header", "closed_policy", "nonce_of"]
 
 Header = tuple[bytes, bytes]
 
-_NONCE = re.compile(rb"'nonce-([A-Za-z0-9+/_=-]+)'")
+_NONCE = re.compile(rb"'nonce-([A-Za-z0-9+/_=-]+)'", re.I)
 _DIRECTIVE = re.compile(rb"(?:\A|;)\s*(script-src-elem|script-src|default-src)\s([^;]*)", re.I)
 
 
@@ -28,7 +28,9 @@ def nonce_of(headers: Sequence[Header]) -> bytes:
     for name, value in headers:
         if name.lower() != b"content-security-policy":
             continue
-        directives = {m[1].lower(): m[2] for m in _DIRECTIVE.finditer(value)}
+        directives: dict[bytes, bytes] = {}
+        for match in _DIRECTIVE.finditer(value):  # of duplicates the first counts (CSP3 2.2.1)
+            directives.setdefault(match[1].lower(), match[2])
         for directive in (b"script-src-elem", b"script-src", b"default-src"):
             if directive in directives:
                 found = _NONCE.search(directives[directive])

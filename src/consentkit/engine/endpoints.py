@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from consentkit.engine.choices import Choices
 from consentkit.engine.forms import check_origin, read_submission, safe_next
 from consentkit.engine.messages import Header, Reply
 from consentkit.engine.views import Views
-from consentkit.errors import LogError, RequestRefused
+from consentkit.errors import RequestRefused
 
 if TYPE_CHECKING:
     from consentkit.engine.exchange import Exchange
@@ -28,17 +29,20 @@ __all__ = ["Endpoints"]
 
 log = logging.getLogger("consentkit")
 
+_GZIP = re.compile(rb"\s*gzip\s*(?:;(?!\s*q\s*=\s*0(?:\.0*)?\s*\Z).*)?")
 _HTML = b"text/html; charset=utf-8"
 _JSON = b"application/json"
 _COMMON: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+_NOTHING: tuple[Header, ...] = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_OWN: tuple[Header, ...] = (*_COMMON, (b"cache-control", b"no-store"), (b"vary", b"Cookie"))
 _PAGE: tuple[Header, ...] = (
-    *_COMMON,
+    *_OWN,
     (b"content-type", _HTML),
-    (b"cache-control", b"no-store"),
-    (b"vary", b"Cookie"),
     (
         b"content-security-policy",
         (
@@ -47,12 +51,7 @@ _PAGE: tuple[Header, ...] = (
         ),
     ),
 )
-_DATA: tuple[Header, ...] = (
-    *_COMMON,
-    (b"content-type", _JSON),
-    (b"cache-control", b"no-store"),
-    (b"vary", b"Cookie"),
-)
+_DATA: tuple[Header, ...] = (*_OWN, *_NOTHING, (b"content-type", _JSON))
 
 
 class Endpoints:
@@ -71,7 +70,7 @@ class Endpoints:
         try:
             reply = self._route(exchange, path, body)
         except RequestRefused as refusal:
-            reply = self._refused(exchange, refusal)
+            reply = self._refused(exchange, path, refusal)
         except Exception:
             log.exception("a page of consentkit failed")
             reply = self.unavailable(exchange)
@@ -83,14 +82,15 @@ class Endpoints:
     def _route(self, exchange: Exchange, path: str, body: bytes) -> Reply:
         method = exchange.request.method
         if path == "":
-            return Reply(status=308, headers=((b"location", self._home(exchange).encode()),))
+            location = (b"location", self._home(exchange).encode("ascii"))
+            return Reply(status=308, headers=(*_OWN, *_NOTHING, location))
         if path == "/" and method == "POST":
             return self._choose(exchange, body)
         pages = {
             "/": self._preferences,
             "/state": self._state,
             "/policy": self._policy,
-            "/.well-known/gpc.json": self._gpc,
+            "gpc": self._gpc,  # other paths start with a slash
         }
         page = pages.get(path)
         if page is None and not path.startswith("/static/"):
@@ -107,15 +107,6 @@ class Endpoints:
     def _views(self, exchange: Exchange) -> Views:
         return self._kit.views(exchange.request.root)
 
-    def _client(self, exchange: Exchange) -> bytes:
-        """The client script for our own pages; without it they do all the same."""
-        home = escape(self._home(exchange))
-        prefix = escape(self._kit.settings.cookies.prefix)
-        return (
-            f'<script data-consentkit="client" data-action="{home}" data-cookie-prefix="{prefix}" '
-            f'src="{home}static/{asset_names()[1]}" defer></script></head>'
-        ).encode()
-
     # --- pages ----------------------------------------------------------------------------------
 
     def _preferences(self, exchange: Exchange) -> Reply:
@@ -127,7 +118,7 @@ class Endpoints:
             saved="saved" in query,
             receipt=self._receipt(exchange),
         )
-        return self._page(exchange, self._kit.renderer.preferences_page(view))
+        return Reply(status=200, headers=_PAGE, body=self._kit.renderer.preferences_page(view))
 
     def _receipt(self, exchange: Exchange) -> ReceiptView | None:
         """The visitor's last record; the page is shown without it when the log cannot be read."""
@@ -136,7 +127,7 @@ class Endpoints:
             return None
         try:
             records = self._kit.recorder.store.by_consent_id(consent_id)
-        except LogError:
+        except Exception:
             log.exception("a receipt could not be read")
             return None
         return Views.receipt(records[-1].event, self._kit.policy) if records else None
@@ -144,12 +135,7 @@ class Endpoints:
     def _policy(self, exchange: Exchange) -> Reply:
         back = safe_next(exchange.query.get("next", ""))
         view = self._views(exchange).policy_page(exchange.decision, back)
-        return self._page(exchange, self._kit.renderer.policy_page(view))
-
-    def _page(self, exchange: Exchange, html: bytes) -> Reply:
-        return Reply(
-            status=200, headers=_PAGE, body=html.replace(b"</head>", self._client(exchange), 1)
-        )
+        return Reply(status=200, headers=_PAGE, body=self._kit.renderer.policy_page(view))
 
     def _state(self, exchange: Exchange) -> Reply:
         return self._json(200, self._choices.state(exchange.decision))
@@ -164,12 +150,13 @@ class Endpoints:
             raise RequestRefused(404, "There is no such file.")
         headers: tuple[Header, ...] = (
             *_COMMON,
+            *_NOTHING,
             (b"content-type", asset.media_type),
             (b"cache-control", b"public, max-age=31536000, immutable"),
             (b"vary", b"Accept-Encoding"),
         )
         accepted = exchange.request.header(b"accept-encoding").lower()
-        if any(part.strip().partition(b";")[0] == b"gzip" for part in accepted.split(b",")):
+        if any(map(_GZIP.fullmatch, accepted.split(b","))):
             headers = (*headers, (b"content-encoding", b"gzip"))
             return Reply(status=200, headers=headers, body=asset.zipped)
         return Reply(status=200, headers=headers, body=asset.content)
@@ -190,18 +177,18 @@ class Endpoints:
         outcome = self._choices.make(exchange, submission)
         headers = tuple((b"set-cookie", cookie.encode("ascii")) for cookie in outcome.cookies)
         if not outcome.recorded:
-            reply = self._unrecorded(exchange, submission.json)
+            text = "Your choice could not be recorded just now, so nothing was switched on."
+            reply = self._try_again(exchange, text)
             return Reply(status=503, headers=(*reply.headers, *headers), body=reply.body)
         if submission.json:
             data = {**outcome.state, "reload": outcome.withdrawn, "next": submission.next}
             return self._json(200, data, headers)
         target = submission.next or f"{self._home(exchange)}?saved=1"
-        headers = (*headers, (b"location", target.encode("ascii")), (b"cache-control", b"no-store"))
-        return Reply(status=303, headers=(*_COMMON, *headers))
+        location = (b"location", target.encode("ascii"))
+        return Reply(status=303, headers=(*_OWN, *_NOTHING, *headers, location))
 
-    def _unrecorded(self, exchange: Exchange, as_json: bool) -> Reply:
-        text = "Your choice could not be recorded just now, so nothing was switched on."
-        reply = self._message(exchange, 503, "Please try again", text, as_json=as_json)
+    def _try_again(self, exchange: Exchange, text: str) -> Reply:
+        reply = self._message(exchange, 503, "Please try again", text)
         return Reply(status=503, headers=(*reply.headers, (b"retry-after", b"30")), body=reply.body)
 
     # --- answers that are no page ---------------------------------------------------------------
@@ -210,28 +197,23 @@ class Endpoints:
         body = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c").encode("ascii")
         return Reply(status=status, headers=(*_DATA, *extra), body=body)
 
-    def _refused(self, exchange: Exchange, refusal: RequestRefused) -> Reply:
-        kind = exchange.request.header(b"content-type")
-        as_json = kind.partition(b";")[0].strip().lower() == _JSON
-        reply = self._message(
-            exchange, refusal.status, "This did not work", refusal.reason, as_json=as_json
-        )
+    def _refused(self, exchange: Exchange, path: str, refusal: RequestRefused) -> Reply:
+        reply = self._message(exchange, refusal.status, "This did not work", refusal.reason)
         extra: tuple[Header, ...] = ()
         if refusal.status == 405:
-            extra = ((b"allow", b"GET, HEAD"),)
+            extra = ((b"allow", b"GET, HEAD, POST" if path == "/" else b"GET, HEAD"),)
         elif refusal.status == 429:
             extra = ((b"retry-after", b"60"),)
         return Reply(status=reply.status, headers=(*reply.headers, *extra), body=reply.body)
 
     def unavailable(self, exchange: Exchange) -> Reply:
         """The answer when a page cannot be shown."""
-        text = "This page cannot be shown at the moment."
-        return self._message(exchange, 503, "Please try again", text, as_json=False)
+        return self._try_again(exchange, "This page cannot be shown at the moment.")
 
-    def _message(
-        self, exchange: Exchange, status: int, title: str, text: str, *, as_json: bool
-    ) -> Reply:
-        if as_json:
+    def _message(self, exchange: Exchange, status: int, title: str, text: str) -> Reply:
+        """A sentence, as JSON for those who send JSON."""
+        kind = exchange.request.header(b"content-type")
+        if kind.partition(b";")[0].strip().lower() == _JSON:
             return self._json(status, {"error": text})
         try:
             home = self._home(exchange)

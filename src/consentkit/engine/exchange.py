@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -12,13 +13,20 @@ from msgspec import Struct
 from consentkit.consent import Signals
 from consentkit.engine.assets import asset_names
 from consentkit.engine.body import Body
-from consentkit.engine.coding import Decoder, content_codings, is_html, readable
+from consentkit.engine.coding import (
+    Decoder,
+    can_decode,
+    content_codings,
+    is_html,
+    readable,
+    readable_codings,
+)
 from consentkit.engine.consent import Consent
-from consentkit.engine.csp import closed_policy, nonce_of
+from consentkit.engine.csp import nonce_of
 from consentkit.engine.messages import Header, Reply, Request
-from consentkit.engine.validators import mark_etag, mark_private, marked_conditions, with_vary
+from consentkit.engine.validators import conditions_for, mark_etag, mark_private, with_vary
 from consentkit.gate import Gate, Insertions, Judge, Verdict
-from consentkit.gate.headers import gate_headers
+from consentkit.gate.headers import CONTACTS, gate_headers
 
 if TYPE_CHECKING:
     from consentkit.engine.kit import ConsentKit
@@ -27,11 +35,13 @@ __all__ = ["Exchange", "Plan"]
 
 log = logging.getLogger("consentkit")
 
-_CODINGS = (b"gzip", b"x-gzip", b"deflate")
 _BODY_FIELDS = frozenset(
     b"content-length content-md5 content-digest repr-digest digest accept-ranges".split()
 )
-_FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-pjax", b"x-requested-with", b"x-up-target")
+_CONDITIONS = (b"if-none-match", b"if-modified-since")
+_FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-pjax", b"x-up-target")
+# What browsers accept in the first place when they load something else than a page.
+_OTHER_TYPES = (b"image/", b"text/css", b"video/", b"audio/", b"font/")
 _NO_BODY = frozenset({204, 205, 304})
 
 
@@ -112,22 +122,43 @@ class Exchange:
 
     def inward_headers(self) -> Sequence[Header]:
         """The request headers for the app: conditions it may judge by, codings we can read."""
-        headers = self.request.headers
-        if not self._wants_page():
-            return headers
-        if any(name in (b"if-none-match", b"if-modified-since") for name, _ in headers):
-            headers = tuple(marked_conditions(headers, self.state))
-        return tuple(
-            (name, _readable_codings(value) if name == b"accept-encoding" else value)
-            for name, value in headers
-        )
+        try:
+            return self._inward[0]
+        except Exception:
+            log.exception("the headers of a request could not be read; its conditions are left out")
+            return [header for header in self.request.headers if header[0] not in _CONDITIONS]
 
-    def _wants_page(self) -> bool:
+    @cached_property
+    def _inward(self) -> tuple[Sequence[Header], bool]:
+        """The request headers for the app, and whether it may answer that a page is still good."""
+        given = self.request.headers
+        if not self._may_be_page:
+            return given, False
+        headers, matched = list(given), False
+        if self.request.method in ("GET", "HEAD"):
+            headers, matched = conditions_for(given, self.state, page=self._is_navigation)
+        headers = [
+            (name, readable_codings(value) if name == b"accept-encoding" else value)
+            for name, value in headers
+        ]
+        return (given if headers == list(given) else headers), matched
+
+    @property
+    def _may_be_page(self) -> bool:
+        """Whether the answer may be HTML, as far as the request tells."""
         destination = self.request.header(b"sec-fetch-dest")
         if destination and destination != b"empty":
+            return self._is_navigation
+        return not self.request.header(b"accept").startswith(_OTHER_TYPES)
+
+    @property
+    def _is_navigation(self) -> bool:
+        """Whether a browser loads a page: it says so, or names HTML first of all (Fetch 5.1)."""
+        destination = self.request.header(b"sec-fetch-dest")
+        if destination:
             return destination in (b"document", b"iframe", b"frame", b"embed", b"object")
         accept = self.request.header(b"accept")
-        return not accept or b"text/html" in accept or b"*/*" in accept
+        return not accept or b"text/html" in accept
 
     def start(self, status: int, headers: Sequence[Header], first: bytes = b"") -> Plan:
         """Plan a response of the site.
@@ -141,20 +172,25 @@ class Exchange:
             return self._plan(status, headers, first)
         except Exception:
             log.exception("a response could not be gated; it goes out under a closed policy")
-            return Plan(headers=[*headers, self._closed()])
+            kept = [header for header in headers if header[0].lower() not in CONTACTS]
+            return Plan(headers=[*kept, self._kit.closed])
 
     def _plan(self, status: int, headers: Sequence[Header], first: bytes) -> Plan:
         judge = Judge(self._kit.policy, self.decision.grants, self.request.host)
         headers = gate_headers(
             headers, judge, lambda name: self._kit.gates_cookie(name, self.decision)
         )
-        if status == 304 and self._wants_page():
+        if status == 304 and self._inward[1]:
             return Plan(headers=self._page_headers(headers, keep_length=True))
         if status < 200 or status in _NO_BODY or not is_html(headers, first):
             return Plan(headers=headers)
         codings = content_codings(headers)
         partial = status == 206 or any(name.lower() == b"content-range" for name, _ in headers)
-        if partial or not readable(headers) or not set(codings) <= set(_CODINGS):
+        if (
+            partial
+            or not readable(headers, first if not codings else b"")
+            or not can_decode(codings)
+        ):
             return self._unprotected(headers, partial=partial)
         page = self._page_headers(headers, keep_length=False)
         if codings:
@@ -164,11 +200,13 @@ class Exchange:
         gate = Gate(judge, self._insertions(headers), self._placeholder, self._kit.settings.limits)
         return Plan(headers=page, body=Body(gate, [Decoder(c) for c in reversed(codings)]))
 
-    def _page_headers(self, headers: Sequence[Header], *, keep_length: bool) -> list[Header]:
+    def _page_headers(
+        self, headers: Sequence[Header], *, keep_length: bool, keep_etag: bool = False
+    ) -> list[Header]:
         kept: list[Header] = []
         for name, value in headers:
             lower = name.lower()
-            if lower == b"etag":
+            if lower == b"etag" and not keep_etag:
                 marked = mark_etag(value, self.state)
                 if marked:
                     kept.append((name, marked))
@@ -179,66 +217,60 @@ class Exchange:
         return mark_private(with_vary(kept, b"Cookie"))
 
     def _unprotected(self, headers: Sequence[Header], *, partial: bool) -> Plan:
-        """A page that cannot be rewritten: no third party may load on it."""
+        """A page that cannot be rewritten: no third party may load on it, unless all may."""
+        headers = self._page_headers(headers, keep_length=True, keep_etag=partial)
+        if self._kit.policy.holds_nothing(self.decision.grants):
+            return Plan(headers=headers)
         if self._kit.settings.on_unprotected == "503" and not partial:
             reply = self._kit.endpoints.unavailable(self)
             return Plan(headers=reply.headers, instead=reply)
-        return Plan(headers=[*mark_private(with_vary(headers, b"Cookie")), self._closed()])
-
-    def _closed(self) -> Header:
-        return (b"content-security-policy", closed_policy(self._kit.settings.allow))
+        return Plan(headers=[*headers, self._kit.closed])
 
     def _insertions(self, headers: Sequence[Header]) -> Insertions | None:
         """What goes into the page; None for a fragment that asked to be one."""
         request = self.request
-        if any(request.header(name) for name in _FRAGMENT_HEADERS):
-            return None
         destination = request.header(b"sec-fetch-dest")
-        if destination not in (b"", b"document", b"iframe", b"frame"):
+        if destination not in (b"", b"document", b"iframe", b"frame") or _is_fragment(request):
             return None
-        framed = destination in (b"iframe", b"frame")
-        undecided = bool(self.decision.undecided)
-        settings = self._kit.settings
-        asked = (
-            undecided
-            and not framed
-            and settings.banner.enabled
-            and not (self.signals.bot and settings.bots == "no-banner")
+        kit, decision = self._kit, self.decision
+        styles = b'<link rel="stylesheet" data-consentkit="styles" href="%b"' % (
+            f"{kit.home(request.root)}static/{asset_names()[0]}".encode()
         )
-        banner = b""
-        if asked:
-            parts = self._kit.banner(request.root, self.decision)
-            banner = parts.fill(next=request.url, token=self._kit.tokens.make())
-        state = b"unset" if undecided else b"set"
+        nonce = nonce_of(headers)
+        styles += b' nonce="' + nonce + b'">' if nonce else b">"
+        state = b"unset" if decision.undecided else b"set"
         return Insertions(
-            head=self._head(headers),
-            body=banner,
+            head=styles + kit.client(request.root, decision, nonce),
+            body=self._banner() if destination in (b"", b"document") else b"",
             html=b' data-consentkit-state="' + state + b'"',
         )
 
-    def _head(self, headers: Sequence[Header]) -> bytes:
-        """Our style sheet and script; both are files of this site, so most policies allow them."""
-        home = self._kit.home(self.request.root).encode()
-        css, js = (name.encode() for name in asset_names())
-        nonce = nonce_of(headers)
-        mark = b' nonce="' + nonce + b'"' if nonce else b""
-        prefix = self._kit.settings.cookies.prefix.encode()
-        return (
-            b'<link rel="stylesheet" data-consentkit="styles" href="' + home + b"static/" + css
-            + b'"' + mark + b'><script data-consentkit="client" data-action="' + home
-            + b'" data-cookie-prefix="' + prefix + b'" src="' + home + b"static/" + js
-            + b'" defer' + mark + b"></script>"
-        )  # fmt: skip
+    def _banner(self) -> bytes:
+        """The banner for a visitor who has something to decide."""
+        kit, settings = self._kit, self._kit.settings
+        bot = self.signals.bot and settings.bots == "no-banner"
+        if bot or not self.decision.undecided or not settings.banner.enabled:
+            return b""
+        try:
+            parts = kit.banner(self.request.root, self.decision)
+            return parts.fill(next=self.request.url, token=kit.tokens.make())
+        except Exception:
+            log.exception("the banner could not be made; the page goes out without it")
+            return b""
 
     def _placeholder(self, verdict: Verdict, url: str) -> bytes:
-        return self._kit.placeholder(self.request.root, verdict, url, self.decision)
+        try:
+            return self._kit.placeholder(self.request.root, verdict, url, self.decision)
+        except Exception:
+            log.exception("the placeholder of an embed could not be made")
+            return b""
 
 
-def _readable_codings(value: bytes) -> bytes:
-    """``Accept-Encoding`` less the codings that we could not undo."""
-    kept = [
-        part.strip()
-        for part in value.split(b",")
-        if part.partition(b";")[0].strip().lower() in (*_CODINGS, b"identity")
-    ]
-    return b", ".join(kept) or b"identity"
+def _is_fragment(request: Request) -> bool:
+    """Whether a script asked for a piece of a page.
+
+    Apps that embed a browser send ``X-Requested-With`` as well, with their own name, for pages.
+    """
+    if request.header(b"x-requested-with").lower() == b"xmlhttprequest":
+        return True
+    return any(request.header(name) for name in _FRAGMENT_HEADERS)

@@ -53,14 +53,20 @@ def check_origin(request: Request) -> None:
     Browsers name the relation in ``Sec-Fetch-Site`` and the sender in ``Origin``. What is there
     must fit; a client that sends neither is no browser that could be abused.
 
+    A page that sends no referrer sends its forms with ``Origin: null`` (Fetch 3.1), as does any
+    page in a sandbox; the other header tells which it was.
+
     Raises:
         RequestRefused: 403.
     """
-    site = request.header(b"sec-fetch-site").strip().lower()
-    if site and site not in (b"same-origin", b"none"):
+    sites = {site.strip().lower() for site in request.all(b"sec-fetch-site")}
+    if not sites <= {b"same-origin", b"none"}:
         raise RequestRefused(403, "A choice can only be made on this site itself.")
-    for origin in request.all(b"origin"):
-        if not _same_origin(origin.decode("latin-1").strip().lower(), request):
+    for value in request.all(b"origin"):
+        origin = value.decode("latin-1").strip().lower()
+        if origin == "null" and sites == {b"same-origin"}:
+            continue
+        if not _same_origin(origin, request):
             raise RequestRefused(403, "A choice can only be made on this site itself.")
 
 
@@ -159,7 +165,9 @@ def _form_fields(body: bytes) -> dict[str, Any]:
     for name, value in pairs:
         if name == "category":
             fields["categories"].append(value)
-        elif name in fields and name != "categories" and not fields[name]:
+        elif name in fields and name != "categories":
+            if fields[name] not in ("", value):
+                raise RequestRefused(400, f"This form has {name!r} twice.")
             fields[name] = value
     fields["page"] = fields["page"] or fields["next"]
     return fields

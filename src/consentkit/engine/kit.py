@@ -11,14 +11,17 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from consentkit.banner.render import BannerParts, Renderer
-from consentkit.consent import ChoiceCookies, Decision, Signals, decide
+from consentkit.consent import ChoiceCookies, Decision, Signals, decide, nothing_granted
 from consentkit.consent.signals import is_bot, parse_cookies, sends_gpc
 from consentkit.engine.assets import asset_names
 from consentkit.engine.consent import Consent
+from consentkit.engine.csp import closed_policy
 from consentkit.engine.endpoints import Endpoints
 from consentkit.engine.exchange import Exchange
 from consentkit.engine.limits import RateLimit
@@ -26,16 +29,21 @@ from consentkit.engine.messages import Request
 from consentkit.engine.recorder import Recorder
 from consentkit.engine.tokens import FormTokens
 from consentkit.engine.views import Views
+from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
 from consentkit.log import Log, new_id, open_log
 from consentkit.policy import Policy
-from consentkit.settings import UNCLASSIFIED, Settings, load_settings
+from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
 __all__ = ["ConsentKit"]
 
 log = logging.getLogger("consentkit")
 
-_BANNERS = 256
+_KEPT = 256  # rendered parts of one kind: there are as many as states and mount points
+_LONG = 2048
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class ConsentKit:
@@ -59,22 +67,26 @@ class ConsentKit:
     ) -> None:
         self.settings = load_settings(settings)
         self.clock = clock
-        self.policy = Policy(self.settings)
+        faults: list[Fault] = []
+        policy = _made(faults, lambda: Policy(self.settings))
+        renderer = _made(faults, lambda: _renderer(self.settings.banner))
+        if policy is None or renderer is None:
+            raise SettingsError(tuple(faults))
+        self.policy, self.renderer = policy, renderer
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
-        self.renderer = Renderer(
-            texts=self.settings.banner.texts,
-            template_dirs=[Path(folder) for folder in self.settings.banner.template_dirs],
-        )
-        self.recorder = Recorder(log or open_log(self.settings.log.url))
+        store = open_log(self.settings.log.url) if log is None else log
+        self.recorder = Recorder(store, time.monotonic)
         self.rate = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
         shown = "".join(self.policy.fingerprint(c.id) for c in self.policy.choosable)
         self.shown = hashlib.sha256(shown.encode()).hexdigest()[:16]
         self.tokens = FormTokens(self.settings.secret_keys, self.shown, new_id)
-        self.build = hashlib.sha256(" ".join((*asset_names(), self.shown)).encode()).hexdigest()[:8]
+        build = " ".join((*asset_names(), self.policy.build))
+        self.build = hashlib.sha256(build.encode()).hexdigest()[:12]
+        self.closed = (b"content-security-policy", closed_policy(self.settings.allow))
         self._views: dict[str, Views] = {}
         self._banners: dict[tuple[str, str, bool], BannerParts] = {}
         self._placeholders: dict[tuple[str, str, str], bytes] = {}
-        self._closed = decide(self.policy, self.cookies, Signals(gpc=True))
+        self._nothing = nothing_granted(self.policy)
         self.endpoints = Endpoints(self)
 
     def begin(self, request: Request) -> Exchange:
@@ -89,36 +101,51 @@ class ConsentKit:
             decision = decide(self.policy, self.cookies, signals)
         except Exception:
             log.exception("a request could not be looked at; nothing counts as granted")
-            signals, decision = Signals(), self._closed
+            signals, decision = Signals(), self._nothing
         home = self.home(request.root)
         consent = Consent(decision=decision, settings_url=home)
         endpoint = self._endpoint(request.path)
         return Exchange(self, request, signals, consent, endpoint)
 
     def _endpoint(self, path: str) -> str | None:
-        """The part of a path behind our prefix; None when the path is not ours."""
+        """The part of a path behind our prefix, or ``gpc``; None when the path is not ours."""
         prefix = self.settings.prefix
         if path == prefix:
             return ""
         if path.startswith(prefix) and path[len(prefix)] == "/":
             return path[len(prefix) :]
         if path == "/.well-known/gpc.json" and self.settings.honour_gpc:
-            return path
+            return "gpc"
         return None
 
     def home(self, root: str) -> str:
-        """The path of the preferences page, as links need it."""
-        return f"{root}{self.settings.prefix}/"
+        """The path of the preferences page, as links, attributes and headers need it.
+
+        A mount point may hold what a visitor wrote into the address, and comes decoded.
+        """
+        mount = quote("/" + root.strip("/\\"), safe="/~") if root.strip("/\\") else ""
+        return f"{mount}{self.settings.prefix}/"
 
     def views(self, root: str) -> Views:
         """The views for a site that is mounted at ``root``."""
         views = self._views.get(root)
         if views is None:
-            css = f"{self.home(root)}static/{asset_names()[0]}"
-            views = Views(self.policy, root, css)
-            if len(self._views) < _BANNERS:
-                self._views[root] = views
+            views = Views(self.policy, self.home(root), asset_names()[0])
+            _keep(self._views, root, views)
         return views
+
+    def client(self, root: str, decision: Decision, nonce: bytes = b"") -> bytes:
+        """Our script. It is told what counts: of a cookie it cannot see whether it still does."""
+        home = self.home(root)
+        granted = " ".join(key for key, state in decision.states.items() if state == "granted")
+        denied = " ".join(key for key, state in decision.states.items() if state == "denied")
+        mark = f' nonce="{nonce.decode("ascii")}"' if nonce else ""
+        return (
+            f'<script data-consentkit="client" data-action="{home}" '
+            f'data-cookie-prefix="{escape(self.settings.cookies.prefix)}" '
+            f'data-granted="{granted}" data-denied="{denied}" '
+            f'src="{home}static/{asset_names()[1]}" defer{mark}></script>'
+        ).encode("ascii")
 
     def banner(self, root: str, decision: Decision) -> BannerParts:
         """The banner for a visitor in this state, rendered once."""
@@ -126,8 +153,7 @@ class ConsentKit:
         parts = self._banners.get(key)
         if parts is None:
             parts = self.renderer.banner(self.views(root).notice(decision))
-            if len(self._banners) < _BANNERS:
-                self._banners[key] = parts
+            _keep(self._banners, key, parts)
         return parts
 
     def placeholder(self, root: str, verdict: Verdict, url: str, decision: Decision) -> bytes:
@@ -148,8 +174,8 @@ class ConsentKit:
                 url=url,
                 preferences_url=self.home(root),
             )
-            if len(self._placeholders) < _BANNERS:
-                self._placeholders[key] = html
+            if len(url) <= _LONG:
+                _keep(self._placeholders, key, html)
         return html
 
     def gates_cookie(self, name: str, decision: Decision) -> bool:
@@ -160,5 +186,26 @@ class ConsentKit:
         )
 
     def close(self) -> None:
-        """Let go of the log."""
-        self.recorder.store.close()
+        """Record what still waits, if that can be done, and let go of the log."""
+        self.recorder.close()
+
+
+def _renderer(settings: BannerSettings) -> Renderer:
+    folders = [Path(folder) for folder in settings.template_dirs]
+    return Renderer(texts=settings.texts, template_dirs=folders)
+
+
+def _made(faults: list[Fault], make: Callable[[], V]) -> V | None:
+    """What ``make`` makes; its faults are collected, so that all are told at once."""
+    try:
+        return make()
+    except SettingsError as error:
+        faults += error.faults
+        return None
+
+
+def _keep(cache: dict[K, V], key: K, value: V) -> None:
+    """Remember a value; a full cache starts anew."""
+    if len(cache) >= _KEPT:
+        cache.clear()
+    cache[key] = value

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Header", "mark_etag", "mark_private", "marked_conditions", "with_vary"]
+__all__ = ["Header", "conditions_for", "mark_etag", "mark_private", "with_vary"]
 
 Header = tuple[bytes, bytes]
 
 _TAG = re.compile(rb"(?:W/)?\"([\x21\x23-\x7e\x80-\xff]*)\"")
 _MARK = b"-ck."
 _SHARED = re.compile(rb"\s*(?:public|s-maxage\s*=.*)\s*\Z", re.IGNORECASE)
+
+# Headers that a shared cache obeys in place of Cache-Control.
+_FOR_CACHES = frozenset({b"surrogate-control", b"x-accel-expires", b"edge-control"})
 
 
 def mark_etag(value: bytes, state: bytes) -> bytes:
@@ -24,28 +27,40 @@ def mark_etag(value: bytes, state: bytes) -> bytes:
     return b'W/"' + found[1] + _MARK + state + b'"' if found else b""
 
 
-def marked_conditions(headers: Sequence[Header], state: bytes) -> list[Header]:
-    """The headers of a request for a page, with conditions the app may judge by.
+def conditions_for(
+    headers: Sequence[Header], state: bytes, *, page: bool
+) -> tuple[list[Header], bool]:
+    """The headers of a request that may be answered with HTML, less the conditions that may not
+    decide about it.
 
-    Tags of our making lose their mark when the state is the same; all other tags, and dates
-    without such a tag, are left out: they may stand for a page that was gated otherwise.
+    Tags of our making lose their mark when the state is the same, and go when it is another: they
+    stand for a page that was gated otherwise. A tag without a mark came with no page of ours: it
+    is good for other things, but not for a ``page``, which was kept from before our time then.
+    A date alone does not tell either way.
+
+    Returns:
+        The headers, and whether one of the tags stands for a page in this state.
     """
     mark = _MARK + state
     kept: list[Header] = []
-    matched = False
+    matched = tagged = False
     for name, value in headers:
         if name != b"if-none-match":
             kept.append((name, value))
             continue
-        tags = [tag[: -len(mark)] for tag in _TAG.findall(value) if tag.endswith(mark)]
-        if tags:
+        found = _TAG.findall(value)
+        ours = [tag[: -len(mark)] for tag in found if tag.endswith(mark)]
+        if ours:
             matched = True
             # An app may compare strongly or weakly; offering both spellings suits either.
-            forms = [form for tag in tags for form in (b'"' + tag + b'"', b'W/"' + tag + b'"')]
+            forms = [form for tag in ours for form in (b'"' + tag + b'"', b'W/"' + tag + b'"')]
             kept.append((name, b", ".join(forms)))
-    if matched:
-        return kept
-    return [(name, value) for name, value in kept if name != b"if-modified-since"]
+        elif not page and not any(_MARK in tag for tag in found):
+            tagged = True
+            kept.append((name, value))
+    if not (matched or tagged):
+        kept = [(name, value) for name, value in kept if name != b"if-modified-since"]
+    return kept, matched
 
 
 def with_vary(headers: Iterable[Header], *names: bytes) -> list[Header]:
@@ -69,7 +84,7 @@ def mark_private(headers: Iterable[Header]) -> list[Header]:
     limited = False
     for name, value in headers:
         lower = name.lower()
-        if lower in (b"cdn-cache-control", b"surrogate-control"):
+        if lower in _FOR_CACHES or lower.endswith(b"cdn-cache-control"):  # RFC 9213
             continue
         if lower != b"cache-control":
             kept.append((name, value))

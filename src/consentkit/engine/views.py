@@ -15,6 +15,7 @@ from consentkit.catalogue import Service
 from consentkit.consent import Decision
 from consentkit.log.event import Event
 from consentkit.policy import Policy
+from consentkit.settings import NECESSARY
 
 __all__ = ["Views"]
 
@@ -24,20 +25,39 @@ class Views:
 
     Args:
         policy: the site's policy.
-        root: where the site is mounted.
-        css_url: of our style sheet.
+        home: the path of the preferences page.
+        style_sheet: the name of ours.
     """
 
-    def __init__(self, policy: Policy, root: str, css_url: str) -> None:
+    def __init__(self, policy: Policy, home: str, style_sheet: str) -> None:
         settings = policy.settings
         self._policy = policy
-        self._css_url = css_url
-        self.home = f"{root}{settings.prefix}/"
+        self.home = home
+        self.css_url = f"{home}static/{style_sheet}"
         self.policy_url = settings.policy.url or f"{self.home}policy"
         self._services = {
             category.id: tuple(map(_service, policy.declared(category.id)))
             for category in policy.categories
         }
+        self._services[NECESSARY] = (*self._services[NECESSARY], self._ourselves())
+
+    def _ourselves(self) -> ServiceView:
+        """The cookies that hold the choice: exempt from consent, but not from being told of."""
+        settings = self._policy.settings
+        return ServiceView(
+            id="consentkit",
+            name="Your choice about cookies",
+            provider=settings.site_name or "This site",
+            purposes=("Remembers what you chose here, so that you are not asked on each page.",),
+            cookies=tuple(
+                CookieView(
+                    name=f"{settings.cookies.prefix}{category.id}",
+                    duration=f"{settings.cookies.max_age_days} days",
+                    purpose=f"Your choice about “{category.title or category.id}”",
+                )
+                for category in self._policy.choosable
+            ),
+        )
 
     def notice(self, decision: Decision) -> NoticeView:
         """The banner."""
@@ -71,7 +91,7 @@ class Views:
             preferences_url=self.home,
             categories=self._categories(decision),
             gpc=decision.gpc,
-            css_url=self._css_url,
+            css_url=self.css_url,
             next=next,
             token=token,
             saved=saved,
@@ -82,7 +102,7 @@ class Views:
         """The generated cookie policy."""
         settings = self._policy.settings
         return PolicyView(
-            css_url=self._css_url,
+            css_url=self.css_url,
             site_name=settings.site_name,
             policy_version=settings.policy.version,
             policy_url=settings.policy.url,

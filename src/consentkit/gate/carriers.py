@@ -23,8 +23,8 @@ class Carrier(NamedTuple):
     """How one attribute fetches.
 
     Attributes:
-        kind: ``url``, ``srcset``, ``urls`` (separated by spaces), ``css``, ``refresh`` or
-            ``handler`` (code that runs when an element has loaded).
+        kind: ``url``, ``srcset``, ``urls`` (separated by spaces), ``values`` (by semicolons),
+            ``css``, ``refresh`` or ``handler`` (code that runs when an element has loaded).
         applies: whether the other attributes of the tag let it fetch.
     """
 
@@ -86,7 +86,14 @@ _HTML: Mapping[bytes, Mapping[bytes, Carrier]] = {
     b"amp-analytics": {b"config": _URL},
 }
 
+
+def _of_href(attributes: Attributes) -> bool:
+    target = decode_attribute(attributes.get(b"attributename", b"")).strip().lower()
+    return target in ("href", "xlink:href")
+
+
 _HREF = {b"href": _URL, b"xlink:href": _URL}
+_ANIMATED = dict.fromkeys((b"from", b"to", b"by", b"values"), Carrier("values", _of_href))
 _SVG: Mapping[bytes, Mapping[bytes, Carrier]] = {
     b"script": _HREF,
     b"image": _HREF,
@@ -98,7 +105,16 @@ _SVG: Mapping[bytes, Mapping[bytes, Carrier]] = {
     b"filter": _HREF,
     b"lineargradient": _HREF,
     b"radialgradient": _HREF,
+    # SVG animation may put an address where there was none.
+    b"animate": _ANIMATED,
+    b"set": _ANIMATED,
+    b"mglyph": {b"src": _URL},
 }
+# SVG 2, 13: presentation attributes that are CSS and may load what they name.
+_SVG_EVERYWHERE: Mapping[bytes, Carrier] = dict.fromkeys(
+    b"clip-path cursor fill filter marker marker-end marker-mid marker-start mask stroke".split(),
+    Carrier("css"),
+)
 
 # On any element.
 _EVERYWHERE: Mapping[bytes, Carrier] = {
@@ -112,15 +128,17 @@ _EVERYWHERE: Mapping[bytes, Carrier] = {
 
 _TABLES = {name: {**_EVERYWHERE, **table} for name, table in _HTML.items()}
 # Names that HTML and SVG share are looked at both ways: one too many is harmless.
+_FOREIGN_EVERYWHERE = {**_EVERYWHERE, **_SVG_EVERYWHERE}
 _FOREIGN_TABLES = {
-    name: {**_EVERYWHERE, **_HTML.get(name, {}), **table} for name, table in _SVG.items()
+    name: {**_FOREIGN_EVERYWHERE, **_HTML.get(name, {}), **_SVG.get(name, {})}
+    for name in (*_HTML, *_SVG)
 }
 
 
 def carriers(name: bytes, foreign: bool) -> Mapping[bytes, Carrier]:
     """The fetching attributes of an element, by name; ``foreign`` for one in svg or math."""
-    if foreign and name in _FOREIGN_TABLES:
-        return _FOREIGN_TABLES[name]
+    if foreign:
+        return _FOREIGN_TABLES.get(name, _FOREIGN_EVERYWHERE)
     return _TABLES.get(name, _EVERYWHERE)
 
 
@@ -166,10 +184,10 @@ def is_live(name: bytes, attributes: Attributes) -> bool:
     return True
 
 
-_REFRESH_URL = re.compile(rb"[\s\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.I)
+_REFRESH_URL = re.compile(r"[\s\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.I)
 
 
-def refresh_url(content: bytes) -> bytes:
+def refresh_url(content: str) -> str:
     """The URL in the ``content`` of a meta refresh (HTML 4.2.5.3), or nothing."""
     found = _REFRESH_URL.match(content)
-    return found[1] if found else b""
+    return found[1] if found else ""

@@ -11,6 +11,8 @@ import re
 from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#([xX][0-9a-fA-F]+|[0-9]+);?|([a-zA-Z][a-zA-Z0-9]*;?))")
+_NOT_BARE = re.compile("[\t\n\f\r \"'=>`]")  # 13.1.2.3: not in an unquoted value
+_BEYOND = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _NAMES = html5
 _LONGEST = max(len(name) for name in _NAMES)
 
@@ -59,7 +61,25 @@ def _numeric(digits: str) -> str:
     return _C1.get(number) or chr(number)
 
 
-def encode_attribute(text: str) -> bytes:
-    """``text`` as the inside of a double-quoted attribute value, in ASCII."""
-    escaped = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return escaped.encode("ascii", "xmlcharrefreplace")
+def decode_document(value: bytes) -> bytes:
+    """The document that an attribute holds; bytes that are not UTF-8 stay what they are."""
+    if b"&" not in value:
+        return value
+    text = value.decode("utf-8", "surrogateescape")
+    return _REFERENCE.sub(_decode, text).encode("utf-8", "surrogateescape")
+
+
+def encode_document(page: bytes, *, quoted: bool = True) -> bytes:
+    """``page`` as the value of an attribute, the reverse of the above."""
+    text = page.decode("utf-8", "surrogateescape").replace("&", "&amp;").replace("<", "&lt;")
+    if quoted:
+        return b'"' + _encode(text.replace('"', "&quot;")) + b'"'
+    return _encode(_NOT_BARE.sub(lambda found: f"&#{ord(found[0])};", text)) + b" "
+
+
+def _encode(text: str) -> bytes:
+    """ASCII with references, and the bytes that were not UTF-8 as they are."""
+    if text.isascii():
+        return text.encode("ascii")
+    escaped = _BEYOND.sub(lambda found: f"&#{ord(found[0])};", text)
+    return escaped.encode("ascii", "surrogateescape")

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Attribute", "hush", "parse_attributes", "tag_name"]
+__all__ = ["Attribute", "attribute_values", "closes_itself", "hush", "parse_attributes"]
 
 _W = rb"\t\n\f\r "
-_NAME = re.compile(rb"<(/?)([a-zA-Z][^" + _W + rb"/>]*+)")
+_NAME = re.compile(rb"</?[a-zA-Z][^" + _W + rb"/>]*+")
 _ATTRIBUTE = re.compile(
     rb"[" + _W + rb"/]*+(?:([^" + _W + rb"/>][^" + _W + rb"/>=]*+)"
     rb"(?:[" + _W + rb"]*+=[" + _W + rb"]*+"
@@ -31,21 +31,26 @@ class Attribute(NamedTuple):
     end: int
 
 
-def tag_name(tag: bytes) -> tuple[bool, bytes]:
-    """Whether a tag is an end tag, and its name in lower case (WHATWG HTML 13.2.5.8)."""
-    found = _NAME.match(tag)
-    if found is None:
-        return False, b""
-    return bool(found[1]), found[2].lower()
+def attribute_values(tag: bytes, position: int) -> dict[bytes, bytes]:
+    """The attributes from ``position`` on by name; of duplicates the first, as parsers do."""
+    values: dict[bytes, bytes] = {}
+    for name, double, single, bare in _ATTRIBUTE.findall(tag, position):
+        values.setdefault(name.lower(), double or single or bare)
+    return values
+
+
+def closes_itself(tag: bytes) -> bool:
+    """Whether the slash before the ``>`` is one, not the end of an unquoted value (13.2.5.37)."""
+    if not tag.endswith(b"/>"):
+        return False
+    attributes = parse_attributes(tag)
+    return not attributes or attributes[-1].end < len(tag) - 1
 
 
 def parse_attributes(tag: bytes) -> list[Attribute]:
     """All attributes of a complete tag, duplicates included, in order."""
-    found = _NAME.match(tag)
-    if found is None:
-        return []
     attributes = []
-    position = found.end()
+    position = _name_end(tag)
     while match := _ATTRIBUTE.match(tag, position):
         value = match[match.lastindex] if match.lastindex and match.lastindex > 1 else b""
         attributes.append(Attribute(match[1].lower(), value, match.start(1), match.end()))
@@ -60,6 +65,7 @@ def hush(
     categories: tuple[str, ...],
     *,
     script: bool = False,
+    quoted: bool = True,
 ) -> bytes:
     """The tag with the attributes in ``rename`` put away and its categories named.
 
@@ -67,10 +73,13 @@ def hush(
     would have dropped, came to life.
     """
     doomed = frozenset(rename)
-    name_end = 1 + len(tag_name(tag)[1])
-    mark = b' data-consent="' + " ".join(categories).encode() + b'"'
+    name_end = _name_end(tag)
+    if quoted:
+        mark = b' data-consent="' + " ".join(categories).encode() + b'"'
+    else:  # the space at the end keeps a slash behind it from being part of the value
+        mark = b" data-consent=" + "&#32;".join(categories).encode() + b" "
     if script:
-        mark = b' type="text/plain"' + mark
+        mark = (b' type="text/plain"' if quoted else b" type=text/plain") + mark
         doomed |= {b"type"}
     pieces = [tag[:name_end], mark]
     position = name_end
@@ -80,3 +89,8 @@ def hush(
             position = attribute.start
     pieces.append(tag[position:])
     return b"".join(pieces)
+
+
+def _name_end(tag: bytes) -> int:
+    found = _NAME.match(tag)
+    return found.end() if found else 0

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from consentkit.catalogue.model import Service
 from consentkit.gate.carriers import refresh_url
 from consentkit.gate.charrefs import decode_attribute
-from consentkit.gate.urls import Location, css_urls, locate, locate_text, srcset_urls
+from consentkit.gate.urls import PLAIN_PATH, Location, css_urls, locate, locate_text, srcset_urls
 from consentkit.policy import Policy
 from consentkit.settings import UNCLASSIFIED
 
-__all__ = ["OPEN", "Judge", "Verdict"]
+__all__ = ["OPEN", "UNKNOWN", "Judge", "Verdict"]
 
 
 class Verdict(NamedTuple):
@@ -40,6 +40,14 @@ class Verdict(NamedTuple):
 OPEN = Verdict((), ())
 UNKNOWN = Verdict((UNCLASSIFIED,), ())
 
+# How the URLs lie in an attribute that holds several, by the kind of its carrier.
+_URLS: Mapping[str, Callable[[str], Iterable[str]]] = {
+    "srcset": srcset_urls,
+    "urls": str.split,
+    "values": lambda text: text.split(";"),
+    "refresh": lambda text: (refresh_url(text),),
+}
+
 
 class Judge:
     """Judges the carriers of one page.
@@ -56,34 +64,40 @@ class Judge:
         self._granted = granted
         self._site = site
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
-        self.base: Location | None = None
-        """Where the page's ``<base>`` lets relative URLs start."""
 
-    def attribute(self, kind: str, value: bytes) -> Verdict:
-        """Judge the value of a fetching attribute, by the kind of its carrier."""
+    def attribute(self, kind: str, value: bytes, base: Location | None = None) -> Verdict:
+        """Judge the value of a fetching attribute, by the kind of its carrier.
+
+        Args:
+            base: where relative URLs start, when the page's ``<base>`` says so.
+        """
         if kind == "url":
-            return self.url(value)
-        if kind == "srcset":
-            return self.all(self.url(url) for url in srcset_urls(value))
-        if kind == "urls":
-            return self.all(self.url(url) for url in value.split())
+            return self.url(value, base)
+        # Separators may be written as character references, so these are undone first.
+        text = decode_attribute(value)
         if kind == "css":
-            return self.css(decode_attribute(value).encode() if b"&" in value else value)
-        if kind == "refresh":
-            return self.url(refresh_url(decode_attribute(value).encode()))
-        return self.code(decode_attribute(value).encode())
+            return self.css(text.encode(), base)
+        if kind == "handler":
+            return self.code(text.encode())
+        return self._texts(_URLS[kind](text), base)
 
-    def url(self, value: bytes) -> Verdict:
+    def url(self, value: bytes, base: Location | None = None) -> Verdict:
         """Judge a URL as it stands in an attribute."""
-        return self._location(locate(value, self.base))
+        if base is None and PLAIN_PATH.match(value):  # most are: a short way
+            path = value.decode("ascii")
+            return self.services(self._matcher.url(self._site, _slashed(path)))
+        return self._location(locate(value, base))
+
+    def _texts(self, urls: Iterable[str], base: Location | None) -> Verdict:
+        return self.all(self._location(locate_text(url, base)) for url in urls)
 
     def code(self, code: bytes) -> Verdict:
         """Judge an inline script."""
         return self.services(self._matcher.inline(code))
 
-    def css(self, css: bytes) -> Verdict:
+    def css(self, css: bytes, base: Location | None = None) -> Verdict:
         """Judge a style sheet by all that it loads."""
-        return self.all(self._location(locate_text(url, self.base)) for url in css_urls(css))
+        return self._texts(css_urls(css), base)
 
     def services(self, services: tuple[Service, ...]) -> Verdict:
         """The verdict on something that brings ``services`` along."""

@@ -7,6 +7,7 @@ A fragment (no doctype, no html, head or body tag before its content) gets nothi
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 __all__ = ["Insertions", "Placement"]
@@ -30,6 +31,9 @@ _HEAD_CONTENT = frozenset(
     b"base basefont bgsound link meta title style script noscript template noframes".split()
 )
 
+_BLANK = re.compile(rb"[\t\n\f\r ]*+")
+_BLANK_START = re.compile(rb"[\t\n\f\r \xef\xbb\xbf]*+")  # a byte order mark is no text
+
 _START, _LOOSE, _BEFORE_HEAD, _IN_HEAD, _AFTER_HEAD, _DONE = range(6)
 
 
@@ -45,6 +49,11 @@ class Placement:
     def pending(self) -> bool:
         """Whether something may still have to be put in."""
         return self._state != _DONE
+
+    def blank(self, data: bytes, position: int, end: int) -> int:
+        """Where the white space ends that ``data`` has between ``position`` and ``end``."""
+        found = (_BLANK_START if self._state == _START else _BLANK).match(data, position, end)
+        return found.end() if found else position
 
     def doctype(self) -> None:
         """A doctype was seen: this is a document."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from consentkit.gate.charrefs import decode_attribute
 
-__all__ = ["Location", "css_urls", "locate", "srcset_urls"]
+__all__ = ["NO_BASE", "PLAIN_PATH", "Location", "css_urls", "locate", "locate_text", "srcset_urls"]
 
 
 class Location(NamedTuple):
@@ -31,11 +31,27 @@ class Location(NamedTuple):
     target: str
 
 
-_PLAIN = re.compile(rb"(?:https?:)?//([a-zA-Z0-9_.-]*[a-zA-Z0-9_-])(?::\d*)?((?:[/?][^\s&\\#%]*)?)\Z")
-_LOCAL = re.compile(rb"[a-zA-Z0-9_./-]*+(?:\?[^&\s\\]*)?\Z")
+NO_BASE = Location("", "", "")
+"""The base of a page whose ``<base>`` says nothing of use."""
+
+_PLAIN = re.compile(
+    rb"(?:https?:)?//([a-zA-Z0-9_.-]*[a-zA-Z0-9_-])(?::\d*)?((?:[/?][^\s&\\#%]*)?)\Z"
+)
+PLAIN_PATH = re.compile(rb"(?!//)[a-zA-Z0-9_/-]++(?:\.[a-zA-Z0-9_-][a-zA-Z0-9_/-]*+)*+\Z")
+"""A path of this site with nothing in it to resolve or decode."""
+_PLAIN_PATH_TEXT = re.compile(PLAIN_PATH.pattern.decode())
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _STRIP = "".join(map(chr, range(0x21)))  # URL standard 4.4: C0 control or space, at both ends
+_BLOB = re.compile(r"(?:blob:[\x00-\x20]*+)++", re.I)
 _AUTHORITY_END = re.compile(r"[/\\?#]")
+_PORT = re.compile(r":[0-9]*\Z")
+# A host has at most 253 characters, each of them percent-encoded in up to 12.
+_LONGEST_AUTHORITY = 4096
+# UTS #46: characters that are ignored in the name of a host.
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u180b-\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
+_SLASHES = ("/", "\\")
 _NETWORK = frozenset({"http", "https", "ws", "wss", "ftp"})
 
 
@@ -50,40 +66,53 @@ def locate(value: bytes, base: Location | None = None) -> Location | None:
         None for what makes no request (``about:``, ``mailto:``, an empty value…).
     """
     plain = _PLAIN.match(value)
-    if plain is not None:
+    if plain is not None and b"/." not in plain[2]:
         host = plain[1].decode("ascii").lower()
         target = plain[2].decode("ascii", "replace")
         return Location("", host, target if target.startswith("/") else "/" + target)
-    if base is None and value and not value.startswith(b"//") and _LOCAL.match(value):
-        return Location("", "", value.decode("ascii", "replace"))
     return locate_text(decode_attribute(value), base)
 
 
 def locate_text(text: str, base: Location | None = None) -> Location | None:
     """Resolve a URL that holds no character references any more; see :func:`locate`."""
+    if base is None and _PLAIN_PATH_TEXT.match(text):
+        return Location("", "", text)
     text = text.strip(_STRIP).replace("\t", "").replace("\n", "").replace("\r", "")
     if not text:
         return None
-    scheme = ""
+    text = (
+        text[found.end() :] if (found := _BLOB.match(text)) else text
+    )  # made by the page of the URL within
     found = _SCHEME.match(text)
     if found is not None:
         scheme = found[1].lower()
         rest = text[found.end() :]
         if scheme in ("javascript", "data"):
             return Location(scheme, "", rest)
-        if scheme == "blob":
-            return locate_text(rest, base)
         if scheme not in _NETWORK:
             return None
         # "https:host" is a host or, on a page of the same scheme, a path: taken for a host here,
         # because a gate errs towards holding back.
         return _authority(scheme, rest.lstrip("/\\"))
-    if text[:1] in "/\\" and text[1:2] in ("/", "\\"):
+    if text[:1] in _SLASHES and text[1:2] in _SLASHES:
         return _authority(base.scheme if base else "", text.lstrip("/\\"))
-    path = text.partition("#")[0].replace("\\", "/")
-    if base is None:
-        return Location("", "", path)
-    return Location(base.scheme, base.host, path if path.startswith("/") else "/" + path)
+    return _relative(text, base or NO_BASE)
+
+
+def _relative(text: str, base: Location) -> Location:
+    """URL standard 4.4, the relative states: from the root, beside the base, a query."""
+    path, mark, query = text.partition("#")[0].partition("?")
+    if not path:
+        before, _, own = base.target.partition("?")
+        target = before + (mark + query if mark else "?" + own if own else "")
+        return Location(base.scheme, base.host, target)
+    path = path.replace("\\", "/")
+    if base.host or base.target:
+        folder = base.target.partition("?")[0].rpartition("/")[0]
+        path = _path(path if path.startswith("/") else f"{folder}/{path}")
+    elif "." in path or "%" in path:
+        path = _path(path)
+    return Location(base.scheme, base.host, path + mark + query)
 
 
 def _authority(scheme: str, rest: str) -> Location | None:
@@ -97,10 +126,15 @@ def _authority(scheme: str, rest: str) -> Location | None:
 
 
 def _host(authority: str) -> str:
-    host = re.sub(r":\d*$", "", authority)
+    if len(authority) > _LONGEST_AUTHORITY:
+        return ""
+    host = _PORT.sub("", authority)
     if "%" in host:
         host = unquote(host, errors="replace")
-    host = unicodedata.normalize("NFKC", host).lower().replace("\u3002", ".").rstrip(".")
+    if host.isascii():
+        return host.lower().rstrip(".")
+    host = unicodedata.normalize("NFKC", _IGNORED.sub("", host)).lower()
+    host = host.replace("\u3002", ".").rstrip(".")
     if not host.isascii():
         try:
             host = host.encode("idna").decode("ascii")
@@ -123,32 +157,33 @@ def _path(path: str) -> str:
     return "/" + "/".join(kept)
 
 
-_CANDIDATE = re.compile(rb"[\t\n\f\r ,]*+([^\t\n\f\r ]++)((?:\([^)]*+\)?|[^,(])*+)")
+_CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)((?:\([^)]*+\)?|[^,(])*+)")
 
 
-def srcset_urls(value: bytes) -> list[bytes]:
+def srcset_urls(value: str) -> list[str]:
     """The URLs of a ``srcset`` (HTML 2.5.1.4): commas inside a URL belong to it, at its end not."""
-    urls: list[bytes] = []
+    urls: list[str] = []
     position = 0
     while found := _CANDIDATE.match(value, position):
         url = found[1]
-        if url.endswith(b","):  # no descriptors: the next candidate starts right here
-            position = found.end(1)
-        else:
-            position = found.end()
-        urls.append(url.rstrip(b","))
+        # A comma at its end: no descriptors, the next candidate starts right here.
+        position = found.end(1 if url.endswith(",") else 0)
+        urls.append(url.rstrip(","))
     return urls
 
 
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.S)
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _CSS_URL = re.compile(r"(?:url|src)\(\s*(?:\"([^\"\n]*)|'([^'\n]*)|([^\"'()\s]*))", re.I)
-_CSS_STRING = re.compile(r"(?:@import|image-set\(|[,(])\s*(?:\"([^\"\n]*)\"|'([^'\n]*)')", re.I)
+_CSS_STRING = re.compile(r"(?:@import|[,(])\s*(?:\"([^\"\n]*)|'([^'\n]*))", re.I)
+
+
+_CSS_LOADS = re.compile(rb"[uU][rR][lL]|[sS][rR][cC]|@[iI]|[tT]-[sS][eE][tT]|\\\\")
 
 
 def css_urls(css: bytes) -> list[str]:
     """The URLs that a style sheet or ``style`` attribute may load, escapes and comments undone."""
-    if b"//" not in css and b"\\" not in css:
+    if not _CSS_LOADS.search(css):
         return []
     text = css.decode("utf-8", "replace")
     readings = {text}

@@ -197,7 +197,10 @@ class SqliteReader:
 
     def _connect(self) -> sqlite3.Connection:
         if self._live:
-            return connect(self.path, "mode=ro", self._timeout)
+            # Able to write, as reading after a crash may have to begin with tidying up.
+            connection = connect(self.path, "mode=rw", self._timeout)
+            connection.execute("PRAGMA query_only = ON")
+            return connection
         wal, shared = (self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))
         still = self._stillness()
         if not wal.exists():

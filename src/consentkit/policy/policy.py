@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 
+import msgspec
+
 from consentkit.catalogue import Catalogue, Service, load_catalogue
 from consentkit.errors import Fault, SettingsError
 from consentkit.policy.matcher import Matcher
@@ -41,6 +43,7 @@ class Policy:
         self._check_categories()
         self._declared = frozenset(self.catalogue.declared or ())
         self.matcher = Matcher(self._gated())
+        self._needed = frozenset(c for s in self._gated() for c in self.requirements(s))
         self._fingerprints = {c.id: self._fingerprint(c) for c in self.choosable}
         self._allowed = frozenset(host.lower() for host in settings.allow if host[:2] != "*.")
         self._allowed_below = tuple(host[1:].lower() for host in settings.allow if host[:2] == "*.")
@@ -65,6 +68,14 @@ class Policy:
             return [services[key] for key in self.catalogue.declared or ()]
         return services.values()
 
+    @property
+    def build(self) -> str:
+        """A short hash of all that decides how pages are gated; the keys have no part in it."""
+        told = msgspec.structs.replace(self.settings, secret_keys=())
+        services = tuple(self._gated())
+        text = msgspec.json.encode((told, self.catalogue.declared, services))
+        return hashlib.sha256(text).hexdigest()[:16]
+
     def declared(self, category: str) -> tuple[Service, ...]:
         """The services of a category that the site told its visitors about, in its order."""
         services = self.catalogue.services
@@ -84,6 +95,10 @@ class Policy:
         if category in self.always or self.catalogue.declared is None:
             return (category,)
         return (category,) if service.id in self._declared else (category, UNCLASSIFIED)
+
+    def holds_nothing(self, granted: frozenset[str]) -> bool:
+        """Whether there is nothing that a visitor who granted all this would be kept from."""
+        return self.settings.gate != "strict" and self._needed <= granted
 
     def ordered(self, categories: Iterable[str]) -> tuple[str, ...]:
         """Categories in the order of the settings, the unknown ones last."""

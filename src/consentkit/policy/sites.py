@@ -7,11 +7,16 @@ list of public suffixes is long and changes, so a maintained package brings it.
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import cache, lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
 __all__ = ["parent_domains", "registrable_domain", "same_site"]
+
+
+_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.A)
+_LONGEST = 253  # RFC 1035 2.3.4
 
 
 @cache
@@ -23,7 +28,7 @@ def _suffixes() -> PublicSuffixList:
 def registrable_domain(host: str) -> str:
     """The registrable domain of a host; the host itself when it has none (an address, a suffix)."""
     host = host.lower().rstrip(".")
-    if _is_address(host):
+    if len(host) > _LONGEST or _is_address(host):
         return host
     return _suffixes().privatesuffix(host) or host
 
@@ -34,9 +39,12 @@ def same_site(host: str, other: str) -> bool:
 
 
 def parent_domains(host: str) -> tuple[str, ...]:
-    """The domains that a page on ``host`` may set cookies for, the longest first (RFC 6265 5.3)."""
+    """The domains that a page on ``host`` may set cookies for, the longest first (RFC 6265 5.3).
+
+    None for an address, and for what is no name of a host: anybody can send a ``Host`` header.
+    """
     host = host.lower().rstrip(".")
-    if not host or _is_address(host):
+    if len(host) > _LONGEST or not _DOMAIN.fullmatch(host) or _is_address(host):
         return ()
     top = registrable_domain(host)
     labels = host.split(".")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from consentkit.errors import Fault
 from consentkit.settings.model import (
@@ -18,40 +20,57 @@ from consentkit.settings.model import (
 
 __all__ = ["cross_checks", "is_web_url", "nearest", "show"]
 
-_HOST = re.compile(r"^(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]+$", re.I)
+# ASCII alone: these go into headers, and under re.I "k" is also a Kelvin sign.
+_DOMAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_][a-z0-9_-]*", re.I | re.A)
+# What browsers drop from an address or read as a slash has no place in one.
+_WEB_URL = re.compile(r"(?:https?://|/(?![/\\]))[^\x00-\x20\x7f\\<>\"]*", re.I)
 _URL = "an http or https URL, or a path of this site"
 
 
 def show(value: Any) -> str:
-    """A value in a message, shortened."""
-    text = repr(value)
+    """A value in a message, shortened. What a table or list holds may be secret."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return f"a list of {len(value)}"
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python likes to write
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """The choice that ``word`` was probably meant to be, or an empty string."""
-    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:80], list(choices), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 
 def is_web_url(text: str) -> bool:
     """Whether ``text`` is an http(s) URL or a path on this site."""
-    if text.startswith("/") and not text.startswith(("//", "/\\")):
-        return True
+    if not _WEB_URL.fullmatch(text):
+        return False
     try:
-        parts = urlsplit(text)
+        return text.startswith("/") or bool(urlsplit(text).hostname)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def cross_checks(settings: Settings) -> Iterator[Fault]:
-    """The mistakes in settings whose types are right."""
-    ids = [category.id for category in settings.categories]
+def cross_checks(settings: Settings, doubtful: frozenset[str] = frozenset()) -> Iterator[Fault]:
+    """The mistakes in settings whose types are right.
+
+    Args:
+        doubtful: top-level keys in which mistakes were found already; what only follows from
+            these is no mistake of its own.
+    """
     yield from _site(settings)
-    yield from _categories(settings, ids)
-    yield from _services(settings, ids)
+    if settings.gate == "declared" and settings.services is None and "services" not in doubtful:
+        yield _fault("gate", "declared", "'known' or 'strict', or a list of services")
+    yield from _categories(settings)
+    yield from _services(settings, known="categories" not in doubtful)
     yield from _cookies(settings)
+    if not doubtful:
+        yield from _texts(settings)
 
 
 def _fault(path: str, value: Any, expected: str, suggestion: str = "") -> Fault:
@@ -65,16 +84,15 @@ def _site(settings: Settings) -> Iterator[Fault]:
     if any(ord(char) < 32 for char in settings.site_name):
         yield _fault("site_name", settings.site_name, "text without control characters")
     for i, host in enumerate(settings.allow):
-        if not _HOST.match(host):
+        if not _DOMAIN.fullmatch(host.removeprefix("*.")):
             expected = "a host such as 'cdn.example.com' or '*.example.com'"
             yield _fault(f"allow[{i}]", host, expected)
     if settings.policy.url and not is_web_url(settings.policy.url):
         yield _fault("policy.url", settings.policy.url, _URL)
-    if settings.gate == "declared" and settings.services is None:
-        yield _fault("gate", "declared", "'known' or 'strict', or a list of services")
 
 
-def _categories(settings: Settings, ids: list[str]) -> Iterator[Fault]:
+def _categories(settings: Settings) -> Iterator[Fault]:
+    ids = [category.id for category in settings.categories]
     for i, category in enumerate(settings.categories):
         path = f"categories[{i}]"
         if category.id in ids[:i]:
@@ -85,12 +103,14 @@ def _categories(settings: Settings, ids: list[str]) -> Iterator[Fault]:
             yield _fault(f"{path}.mode", category.mode, "'none': necessary is always on")
 
 
-def _services(settings: Settings, ids: list[str]) -> Iterator[Fault]:
+def _services(settings: Settings, *, known: bool) -> Iterator[Fault]:
+    # Every site has the category of what is always on, listed or not.
+    ids = list(dict.fromkeys([NECESSARY, *(category.id for category in settings.categories)]))
     for i, service in enumerate(settings.services or ()):
         if not isinstance(service, ServiceSettings):
             continue
         path = f"services[{i}]"
-        if service.category and service.category not in ids:
+        if known and service.category and service.category not in ids:
             expected = "one of the categories " + ", ".join(ids)
             hint = nearest(service.category, ids)
             yield _fault(f"{path}.category", service.category, expected, hint)
@@ -102,7 +122,20 @@ def _services(settings: Settings, ids: list[str]) -> Iterator[Fault]:
 
 def _cookies(settings: Settings) -> Iterator[Fault]:
     cookies = settings.cookies
-    if cookies.domain and not _HOST.match(cookies.domain.lstrip(".")):
+    if cookies.domain and not _DOMAIN.fullmatch(cookies.domain.removeprefix(".")):
         yield _fault("cookies.domain", cookies.domain, "a domain such as 'example.com'")
     if cookies.same_site == "None" and cookies.secure is False:
         yield _fault("cookies.secure", False, "true or 'auto': SameSite=None needs Secure")
+    # Browsers refuse cookies that break the promise of their name (RFC 6265bis 4.1.3).
+    prefix = cookies.prefix.lower()
+    if prefix.startswith(("__host-", "__secure-")) and cookies.secure is False:
+        yield _fault("cookies.secure", False, f"true or 'auto': {cookies.prefix!r} needs Secure")
+    if prefix.startswith("__host-") and cookies.domain:
+        yield _fault("cookies.domain", cookies.domain, f"nothing: {cookies.prefix!r} forbids it")
+
+
+def _texts(settings: Settings) -> Iterator[Fault]:
+    try:
+        msgspec.json.encode(settings)
+    except UnicodeEncodeError:
+        yield Fault(path="settings", value="half of a surrogate pair", expected="Unicode text")

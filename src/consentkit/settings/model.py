@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -20,10 +21,11 @@ __all__ = [
     "Settings",
 ]
 
-CategoryId = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
-ServiceId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]{0,63}$")]
+# \Z, as $ would let a line feed through, and these end up in headers.
+CategoryId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+ServiceId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}\Z")]
 Secret = Annotated[str, Meta(min_length=32)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=2**31)]
 
 NECESSARY = "necessary"
 UNCLASSIFIED = "unclassified"
@@ -102,7 +104,7 @@ class ChoiceCookieSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fiel
         max_age_days: at most 400, which is where browsers cut (RFC 6265bis).
     """
 
-    prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,32}$")] = "consent_"
+    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "consent_"
     domain: str = ""
     max_age_days: Annotated[int, Meta(ge=1, le=400)] = 180
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
@@ -113,7 +115,7 @@ class BannerSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How the banner is shown: ``texts`` and ``template_dirs`` replace our own."""
 
     enabled: bool = True
-    texts: dict[str, str] = {}
+    texts: Mapping[str, str] = {}
     template_dirs: tuple[str, ...] = ()
 
 
@@ -129,8 +131,8 @@ class LimitSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     body_bytes: Count = 16_384
     rate_per_minute: Count = 600
-    tag_bytes: Annotated[int, Meta(ge=1024)] = 1_048_576
-    script_bytes: Annotated[int, Meta(ge=1024)] = 2_097_152
+    tag_bytes: Annotated[int, Meta(ge=1024, le=2**31)] = 1_048_576
+    script_bytes: Annotated[int, Meta(ge=1024, le=2**31)] = 2_097_152
 
 
 class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -46,21 +46,25 @@ def load_settings(source: Settings | Mapping[str, Any] | str | Path) -> Settings
         )
     reader = _Reader()
     settings = reader.settings(_normalised(source))
-    faults = (*reader.faults, *cross_checks(settings))
+    doubtful = frozenset(_top(fault) for fault in reader.faults)
+    faults = [*reader.faults, *cross_checks(settings, doubtful)]
     if faults:
-        raise SettingsError(faults)
+        raise SettingsError(_as_written(faults, source))
+    if all(category.id != NECESSARY for category in settings.categories):
+        categories = (DEFAULT_CATEGORIES[0], *settings.categories)
+        settings = msgspec.structs.replace(settings, categories=categories)
     return settings
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not there, not UTF-8, or no possible path
         fault = Fault(path="settings", value=repr(str(path)), expected=f"a readable file ({error})")
         raise SettingsError((fault,)) from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         fault = Fault(path="settings", value=repr(str(path)), expected=f"valid TOML ({error})")
         raise SettingsError((fault,)) from error
     inner = data.get("consentkit")
@@ -80,24 +84,40 @@ def _normalised(source: Mapping[str, Any]) -> dict[str, Any]:
             {"id": key, **value} if isinstance(value, Mapping) else value
             for key, value in categories.items()
         ]
-    if isinstance(categories, Sequence) and not isinstance(categories, str):
-        data["categories"] = _with_defaults(categories)
+    if isinstance(categories, (list, tuple)):
+        data["categories"] = [_with_defaults(category) for category in categories]
     return data
 
 
-def _with_defaults(categories: Sequence[Any]) -> list[Any]:
-    known = {category.id: msgspec.to_builtins(category) for category in DEFAULT_CATEGORIES}
-    listed: list[Any] = []
-    for entry in categories:
-        value = {"id": entry} if isinstance(entry, str) else entry
-        if isinstance(value, CategorySettings):
-            value = msgspec.to_builtins(value)
-        if isinstance(value, Mapping):
-            value = {**known.get(str(value.get("id")), {}), **value}
-        listed.append(value)
-    if not any(isinstance(value, Mapping) and value.get("id") == NECESSARY for value in listed):
-        listed.insert(0, known[NECESSARY])
-    return listed
+def _with_defaults(category: Any) -> Any:
+    """A category with what we know of one of its name."""
+    known = {default.id: msgspec.to_builtins(default) for default in DEFAULT_CATEGORIES}
+    value = {"id": category} if isinstance(category, str) else category
+    return {**known.get(str(value.get("id")), {}), **value} if isinstance(value, Mapping) else value
+
+
+def _top(fault: Fault) -> str:
+    """The top-level key that a fault is about."""
+    return re.split(r"[.\[]", fault.path, maxsplit=1)[0]
+
+
+def _as_written(faults: Iterable[Fault], source: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Faults in the order of the settings, categories that were given as a table by their name."""
+    order = {str(key): place for place, key in enumerate(source)}
+    found = sorted(faults, key=lambda fault: order.get(_top(fault), len(order)))
+    categories = source.get("categories")
+    if not isinstance(categories, Mapping):
+        return tuple(found)
+    names = [f"categories.{key}" for key in categories]
+    return tuple(
+        Fault(
+            path=re.sub(r"^categories\[(\d+)\]", lambda m: names[int(m[1])], fault.path),
+            value=fault.value,
+            expected=fault.expected,
+            suggestion=fault.suggestion,
+        )
+        for fault in found
+    )
 
 
 class _Reader:
@@ -110,7 +130,7 @@ class _Reader:
         """Read all keys; one that is wrong keeps its default, so that the rest can be checked."""
         values = {
             name: value
-            for name, value in self.fields(Settings, data, "").items()
+            for name, value in self._fields(Settings, data, "").items()
             if value is not None
         }
         values.setdefault("secret_keys", ())
@@ -122,89 +142,103 @@ class _Reader:
                 )
         return Settings(**values)
 
-    def struct(self, kind: type[T], data: Mapping[str, Any], path: str) -> T | None:
+    def _struct(self, kind: type[T], data: Mapping[str, Any], path: str) -> T | None:
         before = len(self.faults)
-        values = self.fields(kind, data, path)
+        values = self._fields(kind, data, path)
         return kind(**values) if len(self.faults) == before else None
 
-    def fields(self, kind: type[Struct], data: Mapping[str, Any], path: str) -> dict[str, Any]:
+    def _fields(self, kind: type[Struct], data: Mapping[str, Any], path: str) -> dict[str, Any]:
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
         values: dict[str, Any] = {}
         for key, value in data.items():
             where = f"{path}.{key}" if path else str(key)
             if key not in fields:
-                expected = "one of the keys " + ", ".join(fields)
                 hint = nearest(str(key), fields)
-                self.faults.append(
-                    Fault(path=where, value=show(value), expected=expected, suggestion=hint)
-                )
+                shown = _hidden(value) if _is_secret(where, hint) else show(value)
+                expected = "one of the keys " + ", ".join(fields)
+                self._fault(where, shown, expected, hint)
                 continue
-            values[key] = self.value(fields[key].type, value, where)
+            values[key] = self._value(fields[key].type, value, where)
         for name, field in fields.items():
             if field.required and name not in data:
-                where = f"{path}.{name}" if path else name
-                self.faults.append(Fault(path=where, value="nothing", expected="a value"))
+                self._fault(f"{path}.{name}" if path else name, "nothing", "a value")
         return values
 
-    def value(self, kind: Any, value: Any, path: str) -> Any:
-        part = _PARTS.get(path.split("[", maxsplit=1)[0])
-        if part is not None and isinstance(value, (list, tuple)):
-            return tuple(self._entry(part, v, f"{path}[{i}]") for i, v in enumerate(value))
+    def _value(self, kind: Any, value: Any, path: str) -> Any:
+        part: type[Struct] | None = _PARTS.get(path)
+        if part is None and path.startswith("services[") and path.endswith("].cookies"):
+            part = CookieSettings
+        if isinstance(value, (list, tuple)):
+            if part is not None:
+                return tuple(self._entry(part, v, f"{path}[{i}]") for i, v in enumerate(value))
+            if (item := _item_type(kind)) is not None:
+                before = len(self.faults)
+                for i, each in enumerate(value):
+                    self._value(item, each, f"{path}[{i}]")
+                if len(self.faults) > before:
+                    return None
         if isinstance(kind, type) and issubclass(kind, Struct):
             return self._entry(kind, value, path)
+        if get_origin(kind) is Mapping and isinstance(value, Mapping):
+            before = len(self.faults)
+            read = {key: self._value(str, each, f"{path}.{key}") for key, each in value.items()}
+            return read if len(self.faults) == before else None
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            self._convert_fault(error, value, path)
-            return None
+            self._convert_fault(str(error), value, path)
+        except ValueError:  # an integer beyond all bounds
+            self._fault(path, show(value), "a smaller number")
+        return None
 
     def _entry(self, kind: type[Struct], value: Any, path: str) -> Any:
         if isinstance(value, kind) or (kind is ServiceSettings and isinstance(value, str)):
             return value
         if isinstance(value, Mapping):
-            return self.nested(kind, value, path)
+            return self._struct(kind, value, path)
         names = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        self.faults.append(
-            Fault(path=path, value=show(value), expected=f"a table with the keys {names}")
-        )
+        self._fault(path, show(value), f"a table with the keys {names}")
         return None
 
-    def nested(self, kind: type[Struct], value: Mapping[str, Any], path: str) -> Any:
-        if kind is ServiceSettings and isinstance(value.get("cookies"), (list, tuple)):
-            cookies = tuple(
-                self._entry(CookieSettings, cookie, f"{path}.cookies[{i}]")
-                for i, cookie in enumerate(value["cookies"])
-            )
-            rest = {key: item for key, item in value.items() if key != "cookies"}
-            made = self.struct(ServiceSettings, rest, path)
-            return made and msgspec.structs.replace(made, cookies=cookies)
-        return self.struct(kind, value, path)
-
-    def _convert_fault(self, error: msgspec.ValidationError, value: Any, path: str) -> None:
-        text = str(error)
-        message, _, inner = text.partition(" - at `$")
-        inner = inner.rstrip("`")
-        found: Any = value
-        for index in re.findall(r"\[(\d+)\]", inner):
-            if isinstance(found, (list, tuple)) and int(index) < len(found):
-                found = found[int(index)]
-        expected = message.partition(", got")[0].removeprefix("Expected ").replace("`", "")
-        hint = ""
+    def _convert_fault(self, error: str, value: Any, path: str) -> None:
+        expected = error.partition(", got")[0].partition(" - at ")[0].removeprefix("Expected ")
+        choices: tuple[str, ...] = ()
         if expected.startswith("Invalid enum value"):
             choices = _choices(path)
             expected = "one of " + ", ".join(choices)
-            hint = nearest(str(found), choices)
         elif "matching regex" in expected:
             expected = "a name such as " + ("'consent_'" if "prefix" in path else "'analytics'")
-        shown = _secret(found) if path == "secret_keys" else show(found)
-        self.faults.append(
-            Fault(path=path + inner, value=shown, expected=expected, suggestion=hint)
-        )
+        expected = re.sub(r"`([^`]*)`", _plain, expected)
+        shown = _hidden(value) if _is_secret(path) else show(value)
+        hint = nearest(value, choices) if isinstance(value, str) else ""
+        self._fault(path, shown, expected, hint)
+
+    def _fault(self, path: str, value: str, expected: str, suggestion: str = "") -> None:
+        self.faults.append(Fault(path=path, value=value, expected=expected, suggestion=suggestion))
+
+
+def _item_type(kind: Any) -> Any:
+    """The type of the items of a tuple, or of the tuple that a union allows; None for others."""
+    if get_origin(kind) is Annotated:
+        return _item_type(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    return next((item for each in get_args(kind) if (item := _item_type(each)) is not None), None)
 
 
 _PARTS: Mapping[str, type[CategorySettings] | type[ServiceSettings]] = {
     "categories": CategorySettings,
     "services": ServiceSettings,
+}
+
+# msgspec's words for types, in those of people who write TOML or Python.
+_PLAIN = {
+    "array": "a list",
+    "object": "a table",
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "null": "nothing",
 }
 
 _CHOICES = {
@@ -223,7 +257,15 @@ def _choices(path: str) -> tuple[str, ...]:
     return _CHOICES.get(path) or _CHOICES.get(path.rpartition(".")[2], ())
 
 
-def _secret(value: Any) -> str:
+def _plain(found: re.Match[str]) -> str:
+    return " or ".join(_PLAIN.get(name, name) for name in found[1].split(" | "))
+
+
+def _is_secret(path: str, meant: str = "") -> bool:
+    return meant == "secret_keys" or "secret" in path.lower()
+
+
+def _hidden(value: Any) -> str:
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
     return f"a value of type {type(value).__name__}"

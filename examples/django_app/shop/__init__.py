@@ -1,0 +1,1 @@
+"""The demonstration shop as a Django project."""

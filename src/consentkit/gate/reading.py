@@ -1,0 +1,556 @@
+"""One reading of a page: the tokenizer's states, chunk by chunk (WHATWG HTML 13.2.5).
+
+Where browsers may read on in two ways (``<noscript>`` with and without scripting, an old and a new
+``<select>``, an end tag that may or may not leave svg), a second reading is started. It sees what
+the first one puts out and makes inert what only it takes for a tag. As long as there are two, what
+they add holds no quotes and no ``<`` or ``>``, so that neither makes the other stumble, whose
+attribute value or comment it may be. When both have come to stand at the same place again, the
+second one ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from consentkit.gate.inert import attribute_values, closes_itself
+from consentkit.gate.judge import UNKNOWN
+from consentkit.gate.placement import Placement
+from consentkit.gate.rawtext import Captured, Finder, ScriptFinder, finder, inline_verdict
+from consentkit.gate.scanner import RAW_TEXT, TagEnd, dull, dull_foreign, dull_watchful
+from consentkit.gate.scanner import tag as whole_tag
+from consentkit.gate.scanner import text as only_text
+from consentkit.gate.tags import Inline, TagRewriter
+from consentkit.gate.tree import CDATA, OPENERS, Tree
+from consentkit.settings import LimitSettings
+
+__all__ = ["Reading"]
+
+_LETTER = re.compile(rb"[a-zA-Z]")
+_COMMENT_END = re.compile(rb"--!?>")
+_BOGUS_END = re.compile(rb">")
+_CDATA_END = re.compile(rb"\]\]>")
+_TAG_NAME = re.compile(rb"</?([^\t\n\f\r />]*+)")
+_READINGS = 8
+_NAME_KEPT = 64
+_SLICE = 65_536
+# The start tags that change more about the tree than what is inside them.
+_EVENTFUL = frozenset({b"svg", b"math", b"template", b"select", b"frameset", b"col"})
+
+_Mode = Callable[[bytes, int], int]
+
+
+class Reading:
+    """Rewrites a page as one kind of browser reads it.
+
+    Args:
+        tags: rewrites the start tags.
+        placement: puts our parts in, in the first reading.
+        family: all readings of the page that are under way.
+    """
+
+    def __init__(
+        self,
+        tags: TagRewriter,
+        limits: LimitSettings,
+        *,
+        placement: Placement | None = None,
+        tree: Tree | None = None,
+        family: list[Reading] | None = None,
+        scripting: bool = True,
+    ) -> None:
+        self.tags = tags
+        self._limits = limits
+        self._placement = placement
+        self.tree = tree or Tree()
+        # How the tree lets us pass over what does not matter; see _look.
+        self._idle = True
+        self._dull = dull
+        self._scripting = scripting
+        self._family = [self] if family is None else family
+        self.next: Reading | None = None
+        self._without_scripting: Reading | None = None
+        # Whether what this reading sees is raw text to the one that started it.
+        self.hidden = False
+        self._mode: _Mode = self._markup
+        self._ready: list[bytes] = []
+        self._out: list[bytes] = []
+        self._tail = b""
+        self._final = False
+        # A tag that arrives in pieces.
+        self._held = bytearray()
+        self._tag_end = TagEnd()
+        # Raw text, and scripts and style sheets that wait to be judged.
+        self._finder: Finder | ScriptFinder = finder(b"title")
+        self._own_end = False
+        self._captured: Captured | None = None
+        self._captured_depth = 0
+        self._inline: Inline | None = None
+        self._look()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the page; returns those that may go out."""
+        # In slices, so that a tag beyond the limit is never seen whole, wherever chunks are cut.
+        size = min(_SLICE, self._limits.tag_bytes // 2)
+        for start in range(0, len(data), size):
+            piece, self._tail = self._tail + data[start : start + size], b""
+            self._run(piece)
+        return self._take()
+
+    def close(self) -> bytes:
+        """The page is complete; returns what was still held back."""
+        data, self._tail, self._final = self._tail, b"", True
+        self._run(data)
+        if self._mode == self._tag_in_pieces:
+            # An unfinished tag is no tag (13.2.5, EOF in tag); its bytes are harmless.
+            self._out.append(bytes(self._held))
+        if self._captured is not None:
+            self._judge_captured()
+        if self._placement is not None and self._mode == self._markup:
+            self._out.append(self._placement.end())
+        last = self._take()
+        return last + self.next.close() if self.next is not None else last
+
+    def _run(self, data: bytes) -> None:
+        position, size = 0, len(data)
+        while position < size:
+            position = self._mode(data, position)
+
+    def _take(self) -> bytes:
+        if self._captured is not None:
+            self._captured.add(self._out)
+            self._out.clear()
+            if self._captured.size > self._limits.script_bytes:
+                self._judge_captured()
+        if self._captured is None:
+            self._flush()
+        ready, self._ready = self._ready, []
+        return b"".join(ready)
+
+    # --- several readings -----------------------------------------------------------------------
+
+    def _pass_on(self) -> None:
+        """Give the others what is done; one that stands where we stand is no longer needed.
+
+        Happens before each tag that counts: what becomes of it must not depend on the chunks.
+        """
+        if self.next is None or self._captured is not None:
+            return
+        out = b"".join(self._out)
+        self._out.clear()
+        if out:
+            self._ready.append(self.next.feed(out))
+        before: Reading = self
+        other: Reading | None = self.next
+        while other is not None:
+            if self.rests and other.rests and self.tree.join(other.tree):
+                if other is self._without_scripting:
+                    self._without_scripting = None
+                self._family.remove(other)
+                self._look()
+                before.next = other.next
+            else:
+                before = other
+            other = before.next
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is open that this reading waits for the end of."""
+        return self._mode == self._markup and not self._tail and self._captured is None
+
+    def _fork(self, tree: Tree, *, scripting: bool = True) -> Reading | None:
+        """Start another reading of what follows; None when there are too many."""
+        if len(self._family) >= _READINGS:
+            return None
+        other = Reading(
+            self.tags.second(),
+            self._limits,
+            tree=tree,
+            family=self._family,
+            scripting=scripting and self._scripting,
+        )
+        self._family.append(other)
+        if self._captured is None:
+            self._link(other)
+        else:  # it must not see what is held back from before
+            self._captured.add(self._out)
+            self._out.clear()
+            self._captured.hold(lambda: self._link(other))
+        return other
+
+    def _flush(self) -> None:
+        """Part with what is done."""
+        self._pass_on()
+        self._ready += self._out
+        self._out.clear()
+
+    def _link(self, other: Reading) -> None:
+        self._flush()
+        other.next, self.next = self.next, other
+
+    def _settle(self, name: bytes) -> bool:
+        """Follow both ways where an opener can be taken in two; False when that is too much."""
+        while (both := self.tree.doubt(name)) is not None:
+            if self._fork(both[1]) is None:
+                return False
+            self.tree = both[0]
+            self._look()
+        return True
+
+    # --- markup ---------------------------------------------------------------------------------
+
+    def _markup(self, data: bytes, position: int) -> int:
+        """The data state: text and tags. Returns up to where ``data`` is done with."""
+        start, size = position, len(data)
+        out = self._out
+        while True:
+            skipped = self._dull.match(data, position)
+            if skipped is not None:
+                if self._placement is not None:
+                    start = self._place_text(data, start, position, skipped.end())
+                position = skipped.end()
+            if position >= size:
+                out.append(data[start:])
+                return size
+            found = whole_tag.match(data, position)
+            if found is None:
+                out.append(data[start:position])
+                return self._no_tag(data, position)
+            end = found.end()
+            name = found[2].lower()
+            if not self._idle or self.next or self._placement or name == b"noscript":
+                out.append(data[start:position])
+                start = position
+                self._pass_on()
+            if found[1]:
+                self._end_tag(name)
+                replacement = None
+            else:
+                replacement = self._start_tag(found.group(), name, found.end(2) - position)
+            if replacement is not None:
+                out += (data[start:position], replacement)
+                start = end
+            if self._mode == self._raw_text:
+                start, end = self._text_at_once(data, start, position, end)
+            position = end
+            if self._mode != self._markup:
+                out.append(data[start:position])
+                return position
+
+    def _text_at_once(self, data: bytes, start: int, tag: int, position: int) -> tuple[int, int]:
+        """Take in raw text that is all here.
+
+        Args:
+            start: from where on ``data`` has not gone out.
+            tag: where the tag starts that opened it.
+            position: where the text starts.
+
+        Returns:
+            The new ``start``, and where to go on.
+        """
+        inline, self._inline = self._inline, None
+        end, found = -1, None
+        if self.next is None and self._captured is None:
+            end, _ = self._finder.find(data, position)
+            found = whole_tag.match(data, end) if end >= 0 else None
+        if found is None:
+            self._finder.restart()
+            if inline is not None:
+                self._out.append(data[start:tag])
+                self._capture(inline)
+                start = position
+            return start, position
+        if inline is not None:
+            text = data[position:end]
+            verdict = inline.verdict
+            if len(text) > self._limits.script_bytes:
+                verdict = UNKNOWN
+            elif found_in_text := inline_verdict(self.tags.judge, inline, text, self.tags.base):
+                verdict = self.tags.judge.all((verdict, found_in_text))
+            if verdict:
+                self._out += (data[start:tag], inline.opener(verdict))
+                start = position
+        self._mode = self._markup
+        return start, found.end()
+
+    def _look(self) -> None:
+        """See what must be looked at where the tree stands now."""
+        tree = self.tree
+        self._idle = tree.idle
+        if self._placement is not None and not self._placement.pending:
+            self._placement = None
+        if self._placement is not None:
+            self._dull = only_text
+        elif self._idle:
+            self._dull = dull
+        elif tree.foreign or tree.unsure:
+            self._dull = dull_foreign
+        else:
+            self._dull = only_text if tree.strict else dull_watchful
+
+    def _place_text(self, data: bytes, start: int, position: int, end: int) -> int:
+        """Put in what goes before text; returns from where on ``data`` has not gone out."""
+        placement = self._placement
+        if placement is None or position == end:
+            return start
+        place = placement.blank(data, position, end)
+        if place == end:
+            return start
+        self._out += (data[start:place], placement.text())
+        self._look()
+        return place
+
+    def _no_tag(self, data: bytes, position: int) -> int:
+        """At a ``<`` that no whole tag follows: a comment or the like, or a tag in pieces."""
+        following = data[position + 1 : position + 2]
+        if following == b"/":
+            following = data[position + 2 : position + 3]
+            if following and not _LETTER.match(following):
+                if following == b">":  # "</>" is nothing at all
+                    return self._text(data, position, 3)
+                self._mode = self._bogus_comment
+                return self._text(data, position, 2)
+        elif following and following in b"!?":
+            return self._declaration(data, position)
+        if not following:
+            return self._wait(data, position)
+        self._pass_on()
+        self._tag_end = TagEnd()
+        self._mode = self._tag_in_pieces
+        # The name's first letter is behind "<" or "</"; slashes there are no part of it.
+        head = position + 1 + (data[position + 1 : position + 2] == b"/")
+        self._held = bytearray(data[position:head])
+        return head
+
+    def _text(self, data: bytes, position: int, length: int) -> int:
+        self._out.append(data[position : position + length])
+        return position + length
+
+    def _wait(self, data: bytes, position: int) -> int:
+        """Wait for more: what is behind ``position`` is too short to tell what it is."""
+        if self._final:
+            return self._text(data, position, len(data) - position)
+        self._tail = data[position:]
+        return len(data)
+
+    def _declaration(self, data: bytes, position: int) -> int:
+        """``<!`` and ``<?`` (13.2.5.42, markup declaration open)."""
+        head = data[position : position + 9]
+        if head.startswith(b"<!--"):
+            if len(data) - position < 6 and not self._final:
+                return self._wait(data, position)
+            if data.startswith(b">", position + 4):
+                return self._text(data, position, 5)
+            if data.startswith(b"->", position + 4):
+                return self._text(data, position, 6)
+            self._mode = self._comment
+            return self._text(data, position, 4)
+        upper = head.upper()
+        if (
+            not self._final
+            and len(head) < 9
+            and upper
+            in (
+                b"<!DOCTYPE"[: len(head)],
+                b"<![CDATA["[: len(head)],
+                b"<!--"[: len(head)],
+            )
+        ):
+            return self._wait(data, position)
+        if upper == b"<!DOCTYPE" and self._placement is not None:
+            self._placement.doctype()
+        if head == b"<![CDATA[":
+            self._pass_on()
+            if not self._settle(CDATA):
+                self._out.append(b"&lt;")
+                return position + 1
+            if self.tree.foreign:
+                self._mode = self._cdata
+                return self._text(data, position, 9)
+        self._mode = self._bogus_comment
+        return self._text(data, position, 2)
+
+    def _until(self, data: bytes, position: int, end: re.Pattern[bytes], overlap: int) -> int:
+        found = end.search(data, position)
+        if found is not None:
+            self._mode = self._markup
+            self._out.append(data[position : found.end()])
+            return found.end()
+        keep = len(data) if self._final else max(position, len(data) - overlap)
+        self._out.append(data[position:keep])
+        self._tail = data[keep:]
+        return len(data)
+
+    def _comment(self, data: bytes, position: int) -> int:
+        return self._until(data, position, _COMMENT_END, 3)
+
+    def _bogus_comment(self, data: bytes, position: int) -> int:
+        return self._until(data, position, _BOGUS_END, 0)
+
+    def _cdata(self, data: bytes, position: int) -> int:
+        return self._until(data, position, _CDATA_END, 2)
+
+    def _tag_in_pieces(self, data: bytes, position: int) -> int:
+        end = self._tag_end.find(data, position)
+        held, room = self._held, self._limits.tag_bytes + 1 - len(self._held)
+        held += data[position : min(position + room, len(data) if end < 0 else end)]
+        if end < 0:
+            return len(data)
+        self._mode = self._markup
+        tag = bytes(held)
+        held.clear()
+        found = _TAG_NAME.match(tag)
+        if found is None:
+            return end
+        name = found[1].lower()
+        too_long = len(tag) > self._limits.tag_bytes
+        if tag.startswith(b"</"):
+            self._end_tag(name)
+            self._out.append(b"</" + name[:_NAME_KEPT] + b">" if too_long else tag)
+            return end
+        if too_long:
+            self.tags.quoted = len(self._family) == 1
+            tag = self.tags.bare(name[:_NAME_KEPT])
+        replacement = self._start_tag(tag, name[:_NAME_KEPT] if too_long else name, found.end())
+        if self._inline is not None:
+            inline, self._inline = self._inline, None
+            replacement = self._capture(inline)
+        self._out.append(tag if replacement is None else replacement)
+        return end
+
+    # --- tags -----------------------------------------------------------------------------------
+
+    def _end_tag(self, name: bytes) -> None:
+        if self._own_end:
+            self._own_end = False
+            other = self._without_scripting
+            if other is not None and other.hidden:
+                self._pass_on()
+                other.hidden = False
+            return
+        if not self._idle:
+            self.tree.end_tag(name)
+            self._look()
+            self._check_captured()
+        if self._placement is not None:
+            self._placement.end_tag(name)
+
+    def _start_tag(self, tag: bytes, name: bytes, name_end: int) -> bytes | None:
+        """Handle a complete start tag; returns what replaces it, or None to let it pass."""
+        foreign = drop = False
+        values = attribute_values(tag, name_end)
+        if not self._idle or name in _EVENTFUL:
+            if name in OPENERS and not self._settle(name):
+                return b"&lt;" + tag[1:]
+            drop = self.tree.drops(name)
+            if not drop:
+                encoding = values.get(b"encoding", b"").lower()
+                foreign = self.tree.start_tag(name, values, encoding, closes_itself(tag))
+                self._look()
+                self._check_captured()
+        if name == b"noscript" and self._scripting and not (foreign or drop):
+            if not self._read_without_scripting():
+                return b"&lt;" + tag[1:]
+        elif name == b"base" and not (foreign or drop or self.tree.in_template):
+            self.tags.find_base(values)
+        before = inside = behind = b""
+        shown = True
+        if self._placement is not None:
+            before, inside, behind = self._placement.start_tag(name)
+            self._look()
+            shown = self._placement is None
+        others = len(self._family) - 1
+        self.tags.quoted = others == 0 or (self.hidden and others == 1)
+        found = self.tags.rewrite(
+            tag, name, values, foreign=foreign or self.tree.unsure, shown=shown and not foreign
+        )
+        if not (foreign or drop):
+            self._open_text(name)
+        if isinstance(found, Inline):
+            if drop or (foreign and closes_itself(tag)):
+                return before + tag
+            if before:  # what the tag waits for must not hold it back
+                self._out.append(before)
+            if not foreign:
+                self._inline = found
+                return None
+            return self._capture(found)
+        if inside:
+            found = found or tag
+            found = found[: 1 + len(name)] + inside + found[1 + len(name) :]
+        if before or behind:
+            return before + (tag if found is None else found) + behind
+        return found
+
+    def _read_without_scripting(self) -> bool:
+        """Without scripting, the text of a ``<noscript>`` is markup; False when it's too much."""
+        if self._without_scripting is None:
+            other = self._fork(self.tree.copy(), scripting=False)
+            if other is None:
+                return False
+            self._without_scripting = other
+        self._without_scripting.hidden = True
+        return True
+
+    # --- raw text -------------------------------------------------------------------------------
+
+    def _open_text(self, name: bytes) -> None:
+        """Switch to the text state that an HTML start tag asks for (13.2.6.4.4, 13.2.6.4.7)."""
+        if name == b"plaintext":
+            self._mode = self._plaintext
+        elif name in RAW_TEXT and (name != b"noscript" or self._scripting):
+            self._finder = finder(name)
+            self._mode = self._raw_text
+
+    def _plaintext(self, data: bytes, position: int) -> int:
+        return self._text(data, position, len(data) - position)
+
+    def _raw_text(self, data: bytes, position: int) -> int:
+        end, seen = self._finder.find(data, position)
+        if end < 0:
+            seen = len(data) if self._final else seen
+            self._out.append(data[position:seen])
+            self._tail = data[seen:]
+            return len(data)
+        self._out.append(data[position:end])
+        if self._captured is not None:
+            self._judge_captured()
+        # The end tag of raw text closes that and nothing else.
+        self._mode = self._markup
+        self._own_end = True
+        found = whole_tag.match(data, end)
+        if found is None:
+            return self._no_tag(data, end)
+        self._end_tag(found[2].lower())
+        self._out.append(found.group())
+        return found.end()
+
+    def _capture(self, inline: Inline) -> bytes:
+        """Hold a tag back until the text that it opens is over."""
+        if self._captured is None:
+            self._flush()
+            self._captured = Captured()
+            self._captured_depth = self.tree.depth if inline.foreign else 0
+        self._captured.add(self._out)
+        self._out.clear()
+        self._captured.hold(inline)
+        return b""
+
+    def _check_captured(self) -> None:
+        """Whether the svg element whose text is awaited is still open."""
+        if self._captured is not None and self.tree.depth < self._captured_depth:
+            self._judge_captured()
+
+    def _judge_captured(self) -> None:
+        captured = self._captured
+        if captured is None:
+            return
+        captured.add(self._out)
+        self._out.clear()
+        self._captured = None
+        too_long = captured.size > self._limits.script_bytes
+        for part in captured.release(self.tags.judge, self.tags.base, too_long=too_long):
+            if isinstance(part, bytes):
+                self._out.append(part)
+            else:
+                part()

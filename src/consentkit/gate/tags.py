@@ -1,0 +1,180 @@
+"""Start tags: which of their attributes have to be put away, and what goes out in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from consentkit.gate.carriers import carriers, is_live
+from consentkit.gate.charrefs import decode_attribute, decode_document, encode_document
+from consentkit.gate.inert import hush, parse_attributes
+from consentkit.gate.judge import OPEN, UNKNOWN, Judge, Verdict
+from consentkit.gate.urls import NO_BASE, Location, locate
+
+__all__ = ["Inline", "PageGate", "Placeholder", "TagRewriter"]
+
+Placeholder = Callable[[Verdict, str], bytes]
+"""Makes what stands in for an embed, from the verdict on it and its URL."""
+
+PageGate = Callable[[bytes, Location | None], bytes | None]
+"""Gates a whole document inside an attribute; None when that goes too deep."""
+
+_HIDDEN = re.compile(rb"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_NOTHING = frozenset({b"0", b"1", b"0px", b"1px"})
+
+
+class Inline(NamedTuple):
+    """A script or style sheet whose text decides about its tag, so the tag has to wait."""
+
+    script: bool
+    foreign: bool
+    verdict: Verdict
+    opener: Callable[[Verdict], bytes]
+
+
+class TagRewriter:
+    """Judges start tags and rewrites those that must sleep.
+
+    Args:
+        page: gates the document in a ``srcdoc``.
+        base: where relative URLs start, when the page around this one says so.
+        placeholder: makes what is shown in place of an iframe.
+
+    Attributes:
+        quoted: whether quotes may be put into the page. Not where the bytes may be part of an
+            attribute's value in another reading of the page: there they would end it.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        page: PageGate,
+        *,
+        base: Location | None = None,
+        placeholder: Placeholder | None = None,
+    ) -> None:
+        self.judge = judge
+        self.base = base
+        self.quoted = True
+        self._page = page
+        self._placeholder = placeholder
+
+    def second(self) -> TagRewriter:
+        """One for another reading of the same page."""
+        return TagRewriter(self.judge, self._page, base=self.base)
+
+    def rewrite(
+        self, tag: bytes, name: bytes, values: dict[bytes, bytes], *, foreign: bool, shown: bool
+    ) -> bytes | Inline | None:
+        """What goes out in place of a start tag; None when it may stay as it is.
+
+        Args:
+            foreign: whether it is, or may be, an element of svg or math.
+            shown: whether a placeholder may stand beside it.
+        """
+        live = is_live(name, values)
+        verdict, rename = OPEN, list[bytes]()
+        if live and values:
+            verdict, rename = self._judge(name, values, foreign)
+        if name == b"script":
+            if live and not verdict and _inline(values, foreign):
+                return Inline(True, foreign, OPEN, self._opener(tag, rename))
+            return self._hush(tag, rename, verdict, script=True) if verdict else None
+        if name == b"style" and live:
+            return Inline(False, foreign, verdict, self._opener(tag, rename))
+        if name == b"iframe" and b"srcdoc" in values:
+            return self._frame(tag, values, verdict, rename, shown=shown)
+        if not rename:
+            return None
+        asleep = self._hush(tag, rename, verdict)
+        if name == b"iframe" and shown and b"src" in rename:
+            return self._stand_in(verdict, values) + asleep
+        return asleep
+
+    def bare(self, name: bytes) -> bytes:
+        """A tag that is too long to judge, without its attributes: it can do nothing."""
+        return self._hush(b"<" + name + b">", [], UNKNOWN, script=name == b"script")
+
+    def find_base(self, values: dict[bytes, bytes]) -> None:
+        """Take in a ``<base>``: the first one with a href counts (HTML 4.2.3)."""
+        if self.base is None and b"href" in values:
+            base = locate(values[b"href"])
+            self.base = base if base and base.scheme not in ("javascript", "data") else NO_BASE
+
+    def _hush(
+        self, tag: bytes, rename: list[bytes], verdict: Verdict, *, script: bool = False
+    ) -> bytes:
+        attributes = parse_attributes(tag)
+        return hush(tag, attributes, rename, verdict.categories, script=script, quoted=self.quoted)
+
+    def _opener(self, tag: bytes, rename: list[bytes]) -> Callable[[Verdict], bytes]:
+        def opener(found: Verdict) -> bytes:
+            return self._hush(tag, rename, found, script=True) if found else tag
+
+        return opener
+
+    def _judge(
+        self, name: bytes, values: dict[bytes, bytes], foreign: bool
+    ) -> tuple[Verdict, list[bytes]]:
+        """The verdict on a start tag, and the attributes that must be put away."""
+        table = carriers(name, foreign)
+        verdict = OPEN
+        rename: list[bytes] = []
+        for key in values:
+            carrier = table.get(key)
+            if carrier is None or (carrier.applies and not carrier.applies(values)):
+                continue
+            found = self.judge.attribute(carrier.kind, values[key], self.base)
+            if found.categories:
+                rename.append(key)
+                verdict = self.judge.all((verdict, found))
+        if b"data-consent" in values and not any(k.startswith(b"data-consent-") for k in values):
+            marked = self.judge.marked(values[b"data-consent"])
+            if marked:
+                rename += [k for k in values if k in table and k != b"style" and k not in rename]
+                verdict = self.judge.all((verdict, marked))
+        return verdict, rename
+
+    def _frame(
+        self,
+        tag: bytes,
+        values: dict[bytes, bytes],
+        verdict: Verdict,
+        rename: list[bytes],
+        *,
+        shown: bool,
+    ) -> bytes | None:
+        """Gate the document inside ``srcdoc``, which is its decoded value (HTML 4.8.5)."""
+        page = decode_document(values[b"srcdoc"])
+        gated = self._page(page, self.base)
+        if gated == page and not rename:
+            return None
+        if gated is None:
+            rename = [*rename, b"srcdoc"]
+            verdict = self.judge.all((verdict, UNKNOWN))
+        elif gated != page:
+            old = next(a for a in parse_attributes(tag) if a.name == b"srcdoc")
+            document = encode_document(gated, quoted=self.quoted)
+            tag = tag[: old.start] + b"srcdoc=" + document + tag[old.end :]
+        if not rename:
+            return tag
+        asleep = self._hush(tag, rename, verdict)
+        return self._stand_in(verdict, values) + asleep if shown and b"src" in rename else asleep
+
+    def _stand_in(self, verdict: Verdict, values: dict[bytes, bytes]) -> bytes:
+        """What is shown in place of an iframe that sleeps; nothing for one that cannot be seen."""
+        if self._placeholder is None:
+            return b""
+        if values.get(b"width") in _NOTHING or values.get(b"height") in _NOTHING:
+            return b""
+        if b"hidden" in values or _HIDDEN.search(values.get(b"style", b"")):
+            return b""
+        return self._placeholder(verdict, decode_attribute(values[b"src"]).strip())
+
+
+def _inline(values: dict[bytes, bytes], foreign: bool) -> bool:
+    """Whether a script's code is its text (HTML 4.12.1.1; SVG 2, 16.2)."""
+    if foreign:
+        return b"href" not in values and b"xlink:href" not in values
+    return b"src" not in values
