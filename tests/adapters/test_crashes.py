@@ -116,7 +116,6 @@ def kill_often(server: int, visitors: Visitors) -> int:
     return kills
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 @pytest.mark.parametrize("server", _SERVERS)
 def test_killing_workers_loses_no_acknowledged_choice(server: str, tmp_path: Path) -> None:
     port = free_port()

@@ -195,9 +195,7 @@ def test_threads_share_what_was_read() -> None:
     errors: list[object] = []
 
     def work(read: Callable[[int], object], count: int, *, valid: bool) -> None:
-        for i in range(count):
-            if (read(i) is not None) != valid:
-                errors.append(i)
+        errors.extend(i for i in range(count) if (read(i) is not None) != valid)
 
     threads = [
         threading.Thread(

@@ -45,7 +45,7 @@ MINE = {
     for outcome in ("granted", "denied")
 }
 STALE = {
-    (category, outcome): MODES.cookies.value(category, outcome, "visitor", "abc")  # type: ignore[arg-type]
+    (category, outcome): MODES.cookies.value(category, outcome, "visitor", "abc")
     for category in ("analytics", "marketing")
     for outcome in ("granted", "denied")
 }

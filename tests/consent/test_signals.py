@@ -127,8 +127,7 @@ def test_any_text_is_a_language_header(header: str) -> None:
             ("Firefox", "Windows", "desktop"),
         ),
         (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
-            "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile Safari",
             ("Mobile Safari", "iOS", "mobile"),
         ),
         ("Mozilla/5.0 (compatible; Googlebot/2.1)", ("Googlebot", "Other", "bot")),

@@ -503,7 +503,7 @@ ANYTHING = Site(services=None, limits={"rate_per_minute": 10**9})
     headers=st.lists(HEADER, max_size=8),
     body=st.binary(max_size=200) | FIELDS | st.just(b"action=accept&next=/x"),
 )
-def test_anything_has_an_answer(  # noqa: PLR0917
+def test_anything_has_an_answer(
     method: str, path: str, root: str, query: str, headers: Any, body: bytes
 ) -> None:
     request = Request(

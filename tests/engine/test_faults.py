@@ -1,4 +1,4 @@
-"""Page open, trackers closed: whatever of ours fails, the page is there and nothing is let loose."""
+"""Page open, trackers closed: whatever of ours fails, the page is there and nothing gets loose."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_record_ids() -> None:
     assert ours.record_id(token, "accept") == ids[0]
 
 
-# --- the kit ---------------------------------------------------------------------------------------
+# --- the kit ----------------------------------------------------------------------------------
 
 
 def test_mistakes_stop_the_start(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from consentkit.settings import (
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 # The section of each part, by its heading.
-PARTS = {
+PARTS: dict[str, type[msgspec.Struct]] = {
     "Settings": Settings,
     "`categories`": CategorySettings,
     "`services`": ServiceSettings,

@@ -33,10 +33,9 @@ class Attribute(NamedTuple):
 
 def attribute_values(tag: bytes, position: int) -> dict[bytes, bytes]:
     """The attributes from ``position`` on by name; of duplicates the first, as parsers do."""
-    values: dict[bytes, bytes] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(tag, position):
-        values.setdefault(name.lower(), double or single or bare)
-    return values
+    found = _ATTRIBUTE.findall(tag, position)
+    found.reverse()  # so that the first one stays
+    return {name.lower(): double or single or bare for name, double, single, bare in found}
 
 
 def closes_itself(tag: bytes) -> bool:

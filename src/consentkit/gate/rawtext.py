@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from consentkit.gate.judge import UNKNOWN, Judge, Verdict
 from consentkit.gate.scanner import NAME_END, RAW_TEXT
-from consentkit.gate.tags import Inline
+from consentkit.gate.tags import Inline, TagRewriter
 from consentkit.gate.urls import Location
 
-__all__ = ["Captured", "Finder", "ScriptFinder", "finder", "inline_verdict"]
+__all__ = ["Captured", "Finder", "ScriptFinder", "finder"]
 
 
 class Finder:
@@ -86,11 +86,6 @@ def finder(name: bytes) -> Finder | ScriptFinder:
     return ScriptFinder() if name == b"script" else _FINDERS[name]
 
 
-def inline_verdict(judge: Judge, inline: Inline, text: bytes, base: Location | None) -> Verdict:
-    """The verdict on the text of an HTML script or style sheet."""
-    return judge.code(text) if inline.script else judge.css(text, base)
-
-
 # What stands between the pieces of text of an svg script; it is no part of the code.
 _NO_TEXT = re.compile(rb"<!--.*?-->|<!\[CDATA\[|\]\]>|<[^>]*+>", re.S)
 
@@ -117,14 +112,12 @@ class Captured:
         else:
             self._parts.append(bytearray(text))
 
-    def release(
-        self, judge: Judge, base: Location | None, *, too_long: bool
-    ) -> Iterator[bytes | Callable[[], None]]:
+    def release(self, tags: TagRewriter, *, too_long: bool) -> Iterator[bytes | Callable[[], None]]:
         """Everything in order, the tags as their text deserves."""
-        found = UNKNOWN if too_long else self._verdict(judge, base)
+        found = UNKNOWN if too_long else self._verdict(tags.judge, tags.base)
         for part in self._parts:
             if isinstance(part, Inline):
-                yield part.opener(judge.all((part.verdict, found)))
+                yield tags.opener(part, found)
             else:
                 yield bytes(part) if isinstance(part, bytearray) else part
 

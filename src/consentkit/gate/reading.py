@@ -1,4 +1,4 @@
-"""One reading of a page: the tokenizer's states, chunk by chunk (WHATWG HTML 13.2.5).
+"""One reading of a page: its tags, its raw text, and what follows from them.
 
 Where browsers may read on in two ways (``<noscript>`` with and without scripting, an old and a new
 ``<select>``, an end tag that may or may not leave svg), a second reading is started. It sees what
@@ -11,36 +11,28 @@ second one ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from consentkit.gate.inert import attribute_values, closes_itself
-from consentkit.gate.judge import UNKNOWN
 from consentkit.gate.placement import Placement
-from consentkit.gate.rawtext import Captured, Finder, ScriptFinder, finder, inline_verdict
-from consentkit.gate.scanner import RAW_TEXT, TagEnd, dull, dull_foreign, dull_watchful
+from consentkit.gate.rawtext import Captured, Finder, ScriptFinder, finder
+from consentkit.gate.scanner import RAW_TEXT, dull, dull_foreign, dull_watchful
 from consentkit.gate.scanner import tag as whole_tag
 from consentkit.gate.scanner import text as only_text
 from consentkit.gate.tags import Inline, TagRewriter
-from consentkit.gate.tree import CDATA, OPENERS, Tree
+from consentkit.gate.tokenizer import Tokenizer
+from consentkit.gate.tree import OPENERS, Tree
 from consentkit.settings import LimitSettings
 
 __all__ = ["Reading"]
 
-_LETTER = re.compile(rb"[a-zA-Z]")
-_COMMENT_END = re.compile(rb"--!?>")
-_BOGUS_END = re.compile(rb">")
-_CDATA_END = re.compile(rb"\]\]>")
 _TAG_NAME = re.compile(rb"</?([^\t\n\f\r />]*+)")
 _READINGS = 8
 _NAME_KEPT = 64
-_SLICE = 65_536
 # The start tags that change more about the tree than what is inside them.
 _EVENTFUL = frozenset({b"svg", b"math", b"template", b"select", b"frameset", b"col"})
 
-_Mode = Callable[[bytes, int], int]
 
-
-class Reading:
+class Reading(Tokenizer):
     """Rewrites a page as one kind of browser reads it.
 
     Args:
@@ -59,10 +51,9 @@ class Reading:
         family: list[Reading] | None = None,
         scripting: bool = True,
     ) -> None:
+        super().__init__(limits, tree or Tree())
         self.tags = tags
-        self._limits = limits
         self._placement = placement
-        self.tree = tree or Tree()
         # How the tree lets us pass over what does not matter; see _look.
         self._idle = True
         self._dull = dull
@@ -72,14 +63,7 @@ class Reading:
         self._without_scripting: Reading | None = None
         # Whether what this reading sees is raw text to the one that started it.
         self.hidden = False
-        self._mode: _Mode = self._markup
         self._ready: list[bytes] = []
-        self._out: list[bytes] = []
-        self._tail = b""
-        self._final = False
-        # A tag that arrives in pieces.
-        self._held = bytearray()
-        self._tag_end = TagEnd()
         # Raw text, and scripts and style sheets that wait to be judged.
         self._finder: Finder | ScriptFinder = finder(b"title")
         self._own_end = False
@@ -90,11 +74,7 @@ class Reading:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the page; returns those that may go out."""
-        # In slices, so that a tag beyond the limit is never seen whole, wherever chunks are cut.
-        size = min(_SLICE, self._limits.tag_bytes // 2)
-        for start in range(0, len(data), size):
-            piece, self._tail = self._tail + data[start : start + size], b""
-            self._run(piece)
+        self._slices(data)
         return self._take()
 
     def close(self) -> bytes:
@@ -110,11 +90,6 @@ class Reading:
             self._out.append(self._placement.end())
         last = self._take()
         return last + self.next.close() if self.next is not None else last
-
-    def _run(self, data: bytes) -> None:
-        position, size = 0, len(data)
-        while position < size:
-            position = self._mode(data, position)
 
     def _take(self) -> bytes:
         if self._captured is not None:
@@ -261,14 +236,9 @@ class Reading:
                 start = position
             return start, position
         if inline is not None:
-            text = data[position:end]
-            verdict = inline.verdict
-            if len(text) > self._limits.script_bytes:
-                verdict = UNKNOWN
-            elif found_in_text := inline_verdict(self.tags.judge, inline, text, self.tags.base):
-                verdict = self.tags.judge.all((verdict, found_in_text))
-            if verdict:
-                self._out += (data[start:tag], inline.opener(verdict))
+            opener = self.tags.weigh(inline, data[position:end], self._limits.script_bytes)
+            if opener is not inline.tag:
+                self._out += (data[start:tag], opener)
                 start = position
         self._mode = self._markup
         return start, found.end()
@@ -300,123 +270,28 @@ class Reading:
         self._look()
         return place
 
-    def _no_tag(self, data: bytes, position: int) -> int:
-        """At a ``<`` that no whole tag follows: a comment or the like, or a tag in pieces."""
-        following = data[position + 1 : position + 2]
-        if following == b"/":
-            following = data[position + 2 : position + 3]
-            if following and not _LETTER.match(following):
-                if following == b">":  # "</>" is nothing at all
-                    return self._text(data, position, 3)
-                self._mode = self._bogus_comment
-                return self._text(data, position, 2)
-        elif following and following in b"!?":
-            return self._declaration(data, position)
-        if not following:
-            return self._wait(data, position)
-        self._pass_on()
-        self._tag_end = TagEnd()
-        self._mode = self._tag_in_pieces
-        # The name's first letter is behind "<" or "</"; slashes there are no part of it.
-        head = position + 1 + (data[position + 1 : position + 2] == b"/")
-        self._held = bytearray(data[position:head])
-        return head
-
-    def _text(self, data: bytes, position: int, length: int) -> int:
-        self._out.append(data[position : position + length])
-        return position + length
-
-    def _wait(self, data: bytes, position: int) -> int:
-        """Wait for more: what is behind ``position`` is too short to tell what it is."""
-        if self._final:
-            return self._text(data, position, len(data) - position)
-        self._tail = data[position:]
-        return len(data)
-
-    def _declaration(self, data: bytes, position: int) -> int:
-        """``<!`` and ``<?`` (13.2.5.42, markup declaration open)."""
-        head = data[position : position + 9]
-        if head.startswith(b"<!--"):
-            if len(data) - position < 6 and not self._final:
-                return self._wait(data, position)
-            if data.startswith(b">", position + 4):
-                return self._text(data, position, 5)
-            if data.startswith(b"->", position + 4):
-                return self._text(data, position, 6)
-            self._mode = self._comment
-            return self._text(data, position, 4)
-        upper = head.upper()
-        if (
-            not self._final
-            and len(head) < 9
-            and upper
-            in (
-                b"<!DOCTYPE"[: len(head)],
-                b"<![CDATA["[: len(head)],
-                b"<!--"[: len(head)],
-            )
-        ):
-            return self._wait(data, position)
-        if upper == b"<!DOCTYPE" and self._placement is not None:
-            self._placement.doctype()
-        if head == b"<![CDATA[":
-            self._pass_on()
-            if not self._settle(CDATA):
-                self._out.append(b"&lt;")
-                return position + 1
-            if self.tree.foreign:
-                self._mode = self._cdata
-                return self._text(data, position, 9)
-        self._mode = self._bogus_comment
-        return self._text(data, position, 2)
-
-    def _until(self, data: bytes, position: int, end: re.Pattern[bytes], overlap: int) -> int:
-        found = end.search(data, position)
-        if found is not None:
-            self._mode = self._markup
-            self._out.append(data[position : found.end()])
-            return found.end()
-        keep = len(data) if self._final else max(position, len(data) - overlap)
-        self._out.append(data[position:keep])
-        self._tail = data[keep:]
-        return len(data)
-
-    def _comment(self, data: bytes, position: int) -> int:
-        return self._until(data, position, _COMMENT_END, 3)
-
-    def _bogus_comment(self, data: bytes, position: int) -> int:
-        return self._until(data, position, _BOGUS_END, 0)
-
-    def _cdata(self, data: bytes, position: int) -> int:
-        return self._until(data, position, _CDATA_END, 2)
-
-    def _tag_in_pieces(self, data: bytes, position: int) -> int:
-        end = self._tag_end.find(data, position)
-        held, room = self._held, self._limits.tag_bytes + 1 - len(self._held)
-        held += data[position : min(position + room, len(data) if end < 0 else end)]
-        if end < 0:
-            return len(data)
-        self._mode = self._markup
-        tag = bytes(held)
-        held.clear()
+    def _whole_tag(self, tag: bytes) -> bytes:
         found = _TAG_NAME.match(tag)
         if found is None:
-            return end
+            return tag
         name = found[1].lower()
         too_long = len(tag) > self._limits.tag_bytes
         if tag.startswith(b"</"):
             self._end_tag(name)
-            self._out.append(b"</" + name[:_NAME_KEPT] + b">" if too_long else tag)
-            return end
+            return b"</" + name[:_NAME_KEPT] + b">" if too_long else tag
         if too_long:
+            name = name[:_NAME_KEPT]
             self.tags.quoted = len(self._family) == 1
-            tag = self.tags.bare(name[:_NAME_KEPT])
-        replacement = self._start_tag(tag, name[:_NAME_KEPT] if too_long else name, found.end())
+            tag = self.tags.bare(name)
+        replacement = self._start_tag(tag, name, found.end())
         if self._inline is not None:
             inline, self._inline = self._inline, None
             replacement = self._capture(inline)
-        self._out.append(tag if replacement is None else replacement)
-        return end
+        return tag if replacement is None else replacement
+
+    def _doctype(self) -> None:
+        if self._placement is not None:
+            self._placement.doctype()
 
     # --- tags -----------------------------------------------------------------------------------
 
@@ -443,16 +318,12 @@ class Reading:
             if name in OPENERS and not self._settle(name):
                 return b"&lt;" + tag[1:]
             drop = self.tree.drops(name)
-            if not drop:
-                encoding = values.get(b"encoding", b"").lower()
-                foreign = self.tree.start_tag(name, values, encoding, closes_itself(tag))
-                self._look()
-                self._check_captured()
-        if name == b"noscript" and self._scripting and not (foreign or drop):
-            if not self._read_without_scripting():
+            foreign = not drop and self._grow(tag, name, values)
+        if not (foreign or drop):
+            if name == b"noscript" and self._scripting and not self._read_without_scripting():
                 return b"&lt;" + tag[1:]
-        elif name == b"base" and not (foreign or drop or self.tree.in_template):
-            self.tags.find_base(values)
+            if name == b"base" and not self.tree.in_template:
+                self.tags.find_base(values)
         before = inside = behind = b""
         shown = True
         if self._placement is not None:
@@ -482,6 +353,14 @@ class Reading:
             return before + (tag if found is None else found) + behind
         return found
 
+    def _grow(self, tag: bytes, name: bytes, values: dict[bytes, bytes]) -> bool:
+        """Tell the tree; returns whether the element is a foreign one."""
+        encoding = values.get(b"encoding", b"").lower()
+        foreign = self.tree.start_tag(name, values, encoding, closes_itself(tag))
+        self._look()
+        self._check_captured()
+        return foreign
+
     def _read_without_scripting(self) -> bool:
         """Without scripting, the text of a ``<noscript>`` is markup; False when it's too much."""
         if self._without_scripting is None:
@@ -501,9 +380,6 @@ class Reading:
         elif name in RAW_TEXT and (name != b"noscript" or self._scripting):
             self._finder = finder(name)
             self._mode = self._raw_text
-
-    def _plaintext(self, data: bytes, position: int) -> int:
-        return self._text(data, position, len(data) - position)
 
     def _raw_text(self, data: bytes, position: int) -> int:
         end, seen = self._finder.find(data, position)
@@ -549,7 +425,7 @@ class Reading:
         self._out.clear()
         self._captured = None
         too_long = captured.size > self._limits.script_bytes
-        for part in captured.release(self.tags.judge, self.tags.base, too_long=too_long):
+        for part in captured.release(self.tags, too_long=too_long):
             if isinstance(part, bytes):
                 self._out.append(part)
             else:

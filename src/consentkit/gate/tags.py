@@ -25,12 +25,16 @@ _NOTHING = frozenset({b"0", b"1", b"0px", b"1px"})
 
 
 class Inline(NamedTuple):
-    """A script or style sheet whose text decides about its tag, so the tag has to wait."""
+    """A script or style sheet whose text decides about its tag, so the tag has to wait.
+
+    ``verdict`` and ``rename`` are what its attributes ask for.
+    """
 
     script: bool
     foreign: bool
+    tag: bytes
     verdict: Verdict
-    opener: Callable[[Verdict], bytes]
+    rename: list[bytes]
 
 
 class TagRewriter:
@@ -74,15 +78,13 @@ class TagRewriter:
             shown: whether a placeholder may stand beside it.
         """
         live = is_live(name, values)
-        verdict, rename = OPEN, list[bytes]()
-        if live and values:
-            verdict, rename = self._judge(name, values, foreign)
+        verdict, rename = self._judge(name, values, foreign) if live else (OPEN, [])
         if name == b"script":
             if live and not verdict and _inline(values, foreign):
-                return Inline(True, foreign, OPEN, self._opener(tag, rename))
+                return Inline(True, foreign, tag, OPEN, rename)
             return self._hush(tag, rename, verdict, script=True) if verdict else None
         if name == b"style" and live:
-            return Inline(False, foreign, verdict, self._opener(tag, rename))
+            return Inline(False, foreign, tag, verdict, rename)
         if name == b"iframe" and b"srcdoc" in values:
             return self._frame(tag, values, verdict, rename, shown=shown)
         if not rename:
@@ -91,6 +93,21 @@ class TagRewriter:
         if name == b"iframe" and shown and b"src" in rename:
             return self._stand_in(verdict, values) + asleep
         return asleep
+
+    def opener(self, inline: Inline, found: Verdict) -> bytes:
+        """What goes out for a tag that waited, when its text deserves ``found``."""
+        verdict = self.judge.all((inline.verdict, found))
+        if not verdict.categories:
+            return inline.tag
+        return self._hush(inline.tag, inline.rename, verdict, script=True)
+
+    def weigh(self, inline: Inline, text: bytes, limit: int) -> bytes:
+        """What goes out for an HTML script or style sheet with this text."""
+        if len(text) > limit:
+            found = UNKNOWN
+        else:
+            found = self.judge.code(text) if inline.script else self.judge.css(text, self.base)
+        return self.opener(inline, found)
 
     def bare(self, name: bytes) -> bytes:
         """A tag that is too long to judge, without its attributes: it can do nothing."""
@@ -108,12 +125,6 @@ class TagRewriter:
         attributes = parse_attributes(tag)
         return hush(tag, attributes, rename, verdict.categories, script=script, quoted=self.quoted)
 
-    def _opener(self, tag: bytes, rename: list[bytes]) -> Callable[[Verdict], bytes]:
-        def opener(found: Verdict) -> bytes:
-            return self._hush(tag, rename, found, script=True) if found else tag
-
-        return opener
-
     def _judge(
         self, name: bytes, values: dict[bytes, bytes], foreign: bool
     ) -> tuple[Verdict, list[bytes]]:
@@ -121,11 +132,11 @@ class TagRewriter:
         table = carriers(name, foreign)
         verdict = OPEN
         rename: list[bytes] = []
-        for key in values:
+        for key, value in values.items():
             carrier = table.get(key)
             if carrier is None or (carrier.applies and not carrier.applies(values)):
                 continue
-            found = self.judge.attribute(carrier.kind, values[key], self.base)
+            found = self.judge.attribute(carrier.kind, value, self.base)
             if found.categories:
                 rename.append(key)
                 verdict = self.judge.all((verdict, found))
