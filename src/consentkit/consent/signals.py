@@ -28,12 +28,10 @@ class Signals(Struct, frozen=True, kw_only=True):
     Attributes:
         cookies: every value of each cookie name, in the order in which they came.
         gpc: whether Global Privacy Control is on.
-        bot: whether the visitor calls itself a crawler.
     """
 
     cookies: dict[str, list[str]] = {}
     gpc: bool = False
-    bot: bool = False
 
 
 def parse_cookies(headers: Iterable[bytes]) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 from consentkit.consent import Signals
+from consentkit.consent.signals import is_bot
 from consentkit.engine.assets import asset_names
 from consentkit.engine.body import Body
 from consentkit.engine.coding import (
@@ -248,8 +249,9 @@ class Exchange:
     def _banner(self) -> bytes:
         """The banner for a visitor who has something to decide."""
         kit, settings = self._kit, self._kit.settings
-        bot = self.signals.bot and settings.bots == "no-banner"
-        if bot or not self.decision.undecided or not settings.banner.enabled:
+        if not self.decision.undecided or not settings.banner.enabled:
+            return b""
+        if settings.bots == "no-banner" and is_bot(self.request.header(b"user-agent")):
             return b""
         try:
             parts = kit.banner(self.request.root, self.decision)

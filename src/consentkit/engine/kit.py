@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from consentkit.banner.render import BannerParts, Renderer
 from consentkit.consent import ChoiceCookies, Decision, Signals, decide, nothing_granted
-from consentkit.consent.signals import is_bot, parse_cookies, sends_gpc
+from consentkit.consent.signals import parse_cookies, sends_gpc
 from consentkit.engine.assets import asset_names
 from consentkit.engine.consent import Consent
 from consentkit.engine.csp import closed_policy
@@ -96,7 +96,6 @@ class ConsentKit:
             signals = Signals(
                 cookies=cookies,
                 gpc=sends_gpc(request.all(b"sec-gpc")),
-                bot=is_bot(request.header(b"user-agent")),
             )
             decision = decide(self.policy, self.cookies, signals)
         except Exception:
