@@ -57,7 +57,7 @@ def test_before_the_first_byte(
         assert shown.values(b"link") == []
 
 
-@pytest.mark.parametrize("name", ["parse_cookies", "sends_gpc", "is_bot", "decide"])
+@pytest.mark.parametrize("name", ["parse_cookies", "sends_gpc", "decide"])
 def test_a_request_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     site = Site(categories=["analytics", {"id": "ads", "mode": "objection"}], services=None)
     visitor = site.decided("analytics", "ads")
@@ -131,3 +131,11 @@ def test_only_exceptions_are_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(exchange, "is_html", failing(stop))  # type: ignore[arg-type]
         with pytest.raises(type(stop)):
             site.visitor().page()
+
+
+def test_a_user_agent_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "is_bot", failing(RuntimeError("broken")))
+    shown = Site().visitor().page()
+    assert not shown.live
+    assert not shown.closed
+    assert not shown.banner

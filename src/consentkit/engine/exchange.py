@@ -251,9 +251,9 @@ class Exchange:
         kit, settings = self._kit, self._kit.settings
         if not self.decision.undecided or not settings.banner.enabled:
             return b""
-        if settings.bots == "no-banner" and is_bot(self.request.header(b"user-agent")):
-            return b""
         try:
+            if settings.bots == "no-banner" and is_bot(self.request.header(b"user-agent")):
+                return b""
             parts = kit.banner(self.request.root, self.decision)
             return parts.fill(next=self.request.url, token=kit.tokens.make())
         except Exception:
