@@ -45,7 +45,9 @@ def _html5lib(page: bytes, scripting: bool) -> Iterator[Node]:
         depth, element = todo.pop()
         if isinstance(element.tag, str):
             space, _, name = element.tag.rpartition("}")
-            attributes = {re.sub(r"^\{.*/xlink\}", "xlink:", key): value for key, value in element.items()}
+            attributes = {
+                re.sub(r"^\{.*/xlink\}", "xlink:", key): value for key, value in element.items()
+            }
             text = (element.text or "") + "".join(child.tail or "" for child in element)
             yield Node(depth, not space.endswith("xhtml"), name.lower(), attributes, text)
         todo += [(depth + 1, child) for child in reversed(element)]
@@ -110,7 +112,8 @@ _FETCH = {
 }  # fmt: skip
 _FETCH_FOREIGN = {name: {"href", "xlink:href"} for name in ("script", "image", "use", "feimage")}
 _JAVASCRIPT = {"", "text/javascript", "application/javascript", "module"}
-_LOADS = re.compile(r"(?:@import\s*[\"']|url\(\s*[\"']?)([^\"'();\s]*)")
+_LOADS = re.compile(r"(?:@import\s*[\"']|(?<![\w\-\u0080-\U0010ffff])url\(\s*[\"']?)([^\"'();\s]*)")
+_STRING = re.compile(r"(@import\s*|url\(\s*)?(?:\"[^\"\n]*\"?|'[^'\n]*'?)")
 _REFRESH = re.compile(r"^\s*[\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)")
 _TRACKED = re.compile(r"(?:https?:)?//t\.example/")
 
@@ -139,7 +142,9 @@ def _live(node: Node) -> bool:
     else:
         values += [given.get(key, "") for key in _FETCH.get(name, ())]
     if name == "style" and given.get("type", "").lower() in {"", "text/css"}:
-        values += _LOADS.findall(node.text)
+        # A string is an address after these two alone.
+        bare = _STRING.sub(lambda found: found[0] if found[1] else "", node.text)
+        values += _LOADS.findall(bare)
     if name == "iframe" and not node.foreign and "srcdoc" in given:
         inner = given["srcdoc"].encode("utf-8", "surrogatepass")
         return any(_live(node) for node in _turbohtml(inner, True)) or any(map(_tracked, values))
@@ -164,7 +169,8 @@ def _undo(text: str) -> str:
     """Text in which another reading put a tag to sleep, as it was (quoting aside)."""
     while (plain := html.unescape(text)) != text:
         text = plain
-    return _QUOTING.sub("", _MARK.sub("", text).replace("data-consent-", ""))
+    text = _MARK.sub("", text).replace("data-consent-", "").replace("<!---->", "")
+    return _QUOTING.sub("", text)
 
 
 def shape(nodes: Iterator[Node]) -> list[tuple[object, ...]]:
@@ -178,8 +184,11 @@ def shape(nodes: Iterator[Node]) -> list[tuple[object, ...]]:
                 (_undo(key), _undo(value))
                 for key, value in node.attributes.items()
                 # Of several body tags, each adds the attributes that are not there yet.
-                if key != "data-consent" and node.name not in {"html", "body"}
-                and not (key == "type" and value == "text/plain" and "data-consent" in node.attributes)
+                if key != "data-consent"
+                and node.name not in {"html", "body"}
+                and not (
+                    key == "type" and value == "text/plain" and "data-consent" in node.attributes
+                )
             ),
             _undo(node.text),
         )

@@ -12,7 +12,8 @@ from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#([xX][0-9a-fA-F]+|[0-9]+);?|([a-zA-Z][a-zA-Z0-9]*;?))")
 _NOT_BARE = re.compile("[\t\n\f\r \"'=>`]")  # 13.1.2.3: not in an unquoted value
-_BEYOND = re.compile("[^\x00-\x7f\udc80-\udcff]")
+# References to U+0080 to U+009F would mean other characters (13.2.5.80).
+_BEYOND = re.compile("[^\x00-\x9f\udc80-\udcff]")
 _NAMES = html5
 _LONGEST = max(len(name) for name in _NAMES)
 
@@ -79,7 +80,5 @@ def encode_document(page: bytes, *, quoted: bool = True) -> bytes:
 
 def _encode(text: str) -> bytes:
     """ASCII with references, and the bytes that were not UTF-8 as they are."""
-    if text.isascii():
-        return text.encode("ascii")
-    escaped = _BEYOND.sub(lambda found: f"&#{ord(found[0])};", text)
-    return escaped.encode("ascii", "surrogateescape")
+    escaped = text if text.isascii() else _BEYOND.sub(lambda found: f"&#{ord(found[0])};", text)
+    return escaped.encode("utf-8", "surrogateescape")

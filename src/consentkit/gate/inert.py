@@ -15,10 +15,11 @@ __all__ = ["Attribute", "attribute_values", "closes_itself", "hush", "parse_attr
 
 _W = rb"\t\n\f\r "
 _NAME = re.compile(rb"</?[a-zA-Z][^" + _W + rb"/>]*+")
+# 13.2.5.32-40. It begins with the name: what stands before one is passed over, each byte once.
 _ATTRIBUTE = re.compile(
-    rb"[" + _W + rb"/]*+(?:([^" + _W + rb"/>][^" + _W + rb"/>=]*+)"
+    rb"([^" + _W + rb"/>][^" + _W + rb"/>=]*+)"
     rb"(?:[" + _W + rb"]*+=[" + _W + rb"]*+"
-    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^" + _W + rb">\"'][^" + _W + rb">]*+)|(?=>)))?+)"
+    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^" + _W + rb">\"'][^" + _W + rb">]*+)|(?=>)))?+"
 )
 
 
@@ -49,11 +50,9 @@ def closes_itself(tag: bytes) -> bool:
 def parse_attributes(tag: bytes) -> list[Attribute]:
     """All attributes of a complete tag, duplicates included, in order."""
     attributes = []
-    position = _name_end(tag)
-    while match := _ATTRIBUTE.match(tag, position):
+    for match in _ATTRIBUTE.finditer(tag, _name_end(tag)):
         value = match[match.lastindex] if match.lastindex and match.lastindex > 1 else b""
         attributes.append(Attribute(match[1].lower(), value, match.start(1), match.end()))
-        position = match.end()
     return attributes
 
 

@@ -15,7 +15,8 @@ from urllib.parse import unquote_to_bytes
 from consentkit.catalogue.model import Service
 from consentkit.gate.carriers import refresh_url
 from consentkit.gate.charrefs import decode_attribute
-from consentkit.gate.urls import PLAIN_PATH, Location, css_urls, locate, locate_text, srcset_urls
+from consentkit.gate.css import css_urls
+from consentkit.gate.urls import PLAIN_PATH, Location, locate, locate_text, srcset_urls
 from consentkit.policy import Policy
 from consentkit.settings import UNCLASSIFIED
 

@@ -115,9 +115,10 @@ class Captured:
     def release(self, tags: TagRewriter, *, too_long: bool) -> Iterator[bytes | Callable[[], None]]:
         """Everything in order, the tags as their text deserves."""
         found = UNKNOWN if too_long else self._verdict(tags.judge, tags.base)
-        for part in self._parts:
+        for part, following in zip(self._parts, [*self._parts[1:], None], strict=True):
             if isinstance(part, Inline):
-                yield tags.opener(part, found)
+                text = following if isinstance(following, bytearray) else b""
+                yield tags.opener(part, found, _bare(text) if part.foreign else bytes(text))
             else:
                 yield bytes(part) if isinstance(part, bytearray) else part
 
@@ -126,11 +127,16 @@ class Captured:
         texts = [part for part in self._parts if isinstance(part, bytearray)]
         readings = [b"\n".join(texts)]
         if any(part.foreign for part in waiting):  # its markup and references are undone first
-            bare = _NO_TEXT.sub(b"", b"".join(texts)).decode("utf-8", "surrogateescape")
-            readings.append(html.unescape(bare).encode("utf-8", "surrogateescape"))
+            readings.append(_bare(b"".join(texts)))
         verdicts: list[Verdict] = []
         if any(part.script for part in waiting):
             verdicts += map(judge.code, readings)
         if not all(part.script for part in waiting):
             verdicts += (judge.css(reading, base) for reading in readings)
         return judge.all(verdicts)
+
+
+def _bare(text: bytes | bytearray) -> bytes:
+    """The text of a foreign element, its markup and references undone."""
+    bare = _NO_TEXT.sub(b"", text).decode("utf-8", "surrogateescape")
+    return html.unescape(bare).encode("utf-8", "surrogateescape")

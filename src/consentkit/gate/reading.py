@@ -26,7 +26,7 @@ from consentkit.settings import LimitSettings
 __all__ = ["Reading"]
 
 _TAG_NAME = re.compile(rb"</?([^\t\n\f\r />]*+)")
-_READINGS = 8
+_READINGS = 4
 _NAME_KEPT = 64
 # The start tags that change more about the tree than what is inside them.
 _EVENTFUL = frozenset({b"svg", b"math", b"template", b"select", b"frameset", b"col"})
@@ -119,19 +119,28 @@ class Reading(Tokenizer):
         other: Reading | None = self.next
         while other is not None:
             if self.rests and other.rests and self.tree.join(other.tree):
+                self._look()
+                self._family.remove(other)
                 if other is self._without_scripting:
                     self._without_scripting = None
-                self._family.remove(other)
-                self._look()
                 before.next = other.next
+                before.take_over(other)
             else:
                 before = other
             other = before.next
 
+    def take_over(self, other: Reading) -> None:
+        """Let out what a reading still had that ends behind this one."""
+        if other._tail:
+            self._ready.append(other._tail if self.next is None else self.next.feed(other._tail))
+
     @property
     def rests(self) -> bool:
-        """Whether nothing is open that this reading waits for the end of."""
-        return self._mode == self._markup and not self._tail and self._captured is None
+        """Whether nothing is open that this reading waits for the end of.
+
+        A lone ``<`` is nothing: where two readings are compared, a tag or the end comes next.
+        """
+        return self._mode == self._markup and self._tail in (b"", b"<") and self._captured is None
 
     def _fork(self, tree: Tree, *, scripting: bool = True) -> Reading | None:
         """Start another reading of what follows; None when there are too many."""
@@ -315,7 +324,7 @@ class Reading(Tokenizer):
         foreign = drop = False
         values = attribute_values(tag, name_end)
         if not self._idle or name in _EVENTFUL:
-            if name in OPENERS and not self._settle(name):
+            if self.tree.full or (name in OPENERS and not self._settle(name)):
                 return b"&lt;" + tag[1:]
             drop = self.tree.drops(name)
             foreign = not drop and self._grow(tag, name, values)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from consentkit.gate.carriers import carriers, is_live
 from consentkit.gate.charrefs import decode_attribute, decode_document, encode_document
+from consentkit.gate.css import imports_first
 from consentkit.gate.inert import hush, parse_attributes
 from consentkit.gate.judge import OPEN, UNKNOWN, Judge, Verdict
 from consentkit.gate.urls import NO_BASE, Location, locate
@@ -27,11 +28,13 @@ _NOTHING = frozenset({b"0", b"1", b"0px", b"1px"})
 class Inline(NamedTuple):
     """A script or style sheet whose text decides about its tag, so the tag has to wait.
 
-    ``verdict`` and ``rename`` are what its attributes ask for.
+    ``live`` is whether its type lets it run or apply; ``verdict`` and ``rename`` are what its
+    attributes ask for.
     """
 
     script: bool
     foreign: bool
+    live: bool
     tag: bytes
     verdict: Verdict
     rename: list[bytes]
@@ -78,13 +81,15 @@ class TagRewriter:
             shown: whether a placeholder may stand beside it.
         """
         live = is_live(name, values)
-        verdict, rename = self._judge(name, values, foreign) if live else (OPEN, [])
+        verdict, rename = OPEN, list[bytes]()
+        if live or name == b"style":
+            verdict, rename = self._judge(name, values, foreign)
         if name == b"script":
             if live and not verdict and _inline(values, foreign):
-                return Inline(True, foreign, tag, OPEN, rename)
+                return Inline(True, foreign, live, tag, OPEN, rename)
             return self._hush(tag, rename, verdict, script=True) if verdict else None
-        if name == b"style" and live:
-            return Inline(False, foreign, tag, verdict, rename)
+        if name == b"style":
+            return Inline(False, foreign, live, tag, verdict, rename)
         if name == b"iframe" and b"srcdoc" in values:
             return self._frame(tag, values, verdict, rename, shown=shown)
         if not rename:
@@ -94,12 +99,25 @@ class TagRewriter:
             return self._stand_in(verdict, values) + asleep
         return asleep
 
-    def opener(self, inline: Inline, found: Verdict) -> bytes:
-        """What goes out for a tag that waited, when its text deserves ``found``."""
+    def opener(self, inline: Inline, found: Verdict, text: bytes) -> bytes:
+        """What goes out for a tag that waited.
+
+        Args:
+            found: what the text of the element deserves.
+            text: the text, without markup and references.
+        """
+        first = not inline.script and imports_first(text)
+        if not (inline.live or first or inline.rename):
+            return inline.tag
         verdict = self.judge.all((inline.verdict, found))
         if not verdict.categories:
             return inline.tag
-        return self._hush(inline.tag, inline.rename, verdict, script=True)
+        asleep = self._hush(inline.tag, inline.rename, verdict, script=True)
+        if not first:
+            return asleep
+        # Chromium looks ahead for imports at the start of any <style>, even of no type of its own.
+        # These signs end that, and mean nothing to CSS (Syntax 3, 5.4.1) when the style wakes up.
+        return asleep + (b"&lt;!----&gt;" if inline.foreign or not self.quoted else b"<!---->")
 
     def weigh(self, inline: Inline, text: bytes, limit: int) -> bytes:
         """What goes out for an HTML script or style sheet with this text."""
@@ -107,7 +125,7 @@ class TagRewriter:
             found = UNKNOWN
         else:
             found = self.judge.code(text) if inline.script else self.judge.css(text, self.base)
-        return self.opener(inline, found)
+        return self.opener(inline, found, text)
 
     def bare(self, name: bytes) -> bytes:
         """A tag that is too long to judge, without its attributes: it can do nothing."""

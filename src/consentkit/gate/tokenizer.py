@@ -111,12 +111,13 @@ class Tokenizer(ABC):
         """``<!`` and ``<?`` (13.2.5.42, markup declaration open)."""
         head = data[position : position + 9]
         if head.startswith(b"<!--"):
-            if len(data) - position < 6 and not self._final:
-                return self._wait(data, position)
-            if data.startswith(b">", position + 4):
+            rest = head[4:6]
+            if rest.startswith(b">"):
                 return self._text(data, position, 5)
-            if data.startswith(b"->", position + 4):
+            if rest == b"->":
                 return self._text(data, position, 6)
+            if rest in (b"", b"-") and not self._final:
+                return self._wait(data, position)
             self._mode = self._comment
             return self._text(data, position, 4)
         upper = head.upper()

@@ -35,8 +35,8 @@ _TABLE = frozenset(b"caption col colgroup table tbody td tfoot th thead tr".spli
 _IN_SELECT = frozenset(b"option optgroup hr script template".split())
 
 
-# Deeper nesting is not followed one by one; it leaves the tree in doubt.
-_DEEPEST = 64
+# Browsers, too, give up nesting at this depth.
+_DEEPEST = 512
 
 
 class _Open(NamedTuple):
@@ -56,6 +56,8 @@ class Tree:
 
     Attributes:
         stack: the open elements that matter.
+        open: how many of them there are of each name.
+        templates: how many of them are templates of HTML.
         unsure: whether :attr:`foreign` may be wrong.
         leaky: whether an integration point was left that may in truth still be open, because
             formatting elements were reconstructed in it (13.2.4.3): then later end tags may lead
@@ -64,10 +66,12 @@ class Tree:
         frames: whether a ``<frameset>`` may have taken the place of the body.
     """
 
-    __slots__ = ("frames", "leaky", "select", "stack", "unsure")
+    __slots__ = ("frames", "leaky", "open", "select", "stack", "templates", "unsure")
 
     def __init__(self) -> None:
         self.stack: list[_Open] = []
+        self.open: dict[bytes, int] = {}
+        self.templates = 0
         self.unsure = False
         self.leaky = False
         self.select = _NO
@@ -76,7 +80,8 @@ class Tree:
     def copy(self) -> Tree:
         """A tree of its own in the same state."""
         other = Tree()
-        other.stack = self.stack.copy()
+        other.stack, other.open = self.stack.copy(), self.open.copy()
+        other.templates = self.templates
         other.unsure, other.leaky = self.unsure, self.leaky
         other.select, other.frames = self.select, self.frames
         return other
@@ -106,6 +111,11 @@ class Tree:
         return bool(self.stack) or self.leaky or self.unsure or self.select != _NO
 
     @property
+    def full(self) -> bool:
+        """Whether nothing more can be opened."""
+        return len(self.stack) >= _DEEPEST
+
+    @property
     def idle(self) -> bool:
         """Whether this is plain HTML content, in which only few tags matter to the tree."""
         return not (
@@ -115,12 +125,12 @@ class Tree:
     @property
     def strict(self) -> bool:
         """Whether every single tag matters although this is HTML content."""
-        return self.select == _YES or any(element.kind != _TEMPLATE for element in self.stack)
+        return self.select == _YES or len(self.stack) > self.templates
 
     @property
     def in_template(self) -> bool:
         """Whether what comes next is content of a template and so not of the document."""
-        return any(element.kind == _TEMPLATE for element in self.stack)
+        return self.templates > 0
 
     def doubt(self, name: bytes) -> tuple[Tree, Tree] | None:
         """Both possibilities, when an opener may be taken in two ways; the likely one first."""
@@ -130,7 +140,7 @@ class Tree:
             if self.foreign:
                 second.leave_foreign()
             else:
-                second.stack.append(_Open(b"svg", _SVG))
+                second.push(_Open(b"svg", _SVG))
         elif self.foreign or name == CDATA:
             return None
         elif self.frames == _MAYBE and name != b"noframes":
@@ -181,7 +191,7 @@ class Tree:
                 self.leave_foreign()
             elif (top.name, name) != (b"annotation-xml", b"svg") or top.kind != _MATH:
                 if not closed:
-                    self._push(_Open(name, _kind(name, top.kind, encoding)))
+                    self.push(_Open(name, _kind(name, top.kind, encoding)))
                 return True
         elif self.unsure and (name in BREAKOUT):
             self.unsure = False
@@ -192,15 +202,15 @@ class Tree:
         if kind is not None:
             if not closed:
                 unsure, self.unsure = self.unsure, False
-                self._push(_Open(name, kind, _MAYBE if unsure else _NO))
+                self.push(_Open(name, kind, _MAYBE if unsure else _NO))
             return True
         if name in (b"mglyph", b"malignmark") and self.stack:
             if self.stack[-1].name in _MATH_POINTS:
                 if not closed:
-                    self._push(_Open(name, _MATH))
+                    self.push(_Open(name, _MATH))
                 return True
         elif name == b"template":
-            self._push(_Open(name, _TEMPLATE))
+            self.push(_Open(name, _TEMPLATE))
         elif name == b"select":
             self.select = _NO if self.select == _YES else _MAYBE
         elif name == b"frameset":
@@ -214,19 +224,24 @@ class Tree:
             self.select = _MAYBE  # closes a select in a table, is dropped in any other
         return False
 
-    def _push(self, element: _Open) -> None:
-        if len(self.stack) < _DEEPEST:
-            self.stack.append(element)
-            return
-        self.unsure = self.leaky = True
-        for index, outer in enumerate(self.stack):
-            if outer.kind != _TEMPLATE:
-                self.stack[index] = outer._replace(note=_MAYBE)
+    def push(self, element: _Open) -> None:
+        """Open an element."""
+        self.stack.append(element)
+        self.open[element.name] = self.open.get(element.name, 0) + 1
+        self.templates += element.kind == _TEMPLATE
+
+    def _cut(self, index: int) -> None:
+        for element in self.stack[index:]:
+            self.open[element.name] -= 1
+            self.templates -= element.kind == _TEMPLATE
+        del self.stack[index:]
 
     def leave_foreign(self) -> None:
         """13.2.6.5: pop until an integration point or an element of HTML."""
-        while self.foreign:
-            self.stack.pop()
+        index = len(self.stack)
+        while index and self.stack[index - 1].kind <= _MATH:
+            index -= 1
+        self._cut(index)
         self.unsure = False
 
     # --- end tags -------------------------------------------------------------------------------
@@ -247,7 +262,7 @@ class Tree:
             element = self.stack[index]
             if element.kind == _TEMPLATE:
                 self.leaky = self.leaky or index + 1 < len(self.stack)
-                del self.stack[index:]
+                self._cut(index)
                 self.unsure = self.foreign
                 return
             if element.name == b"template":
@@ -262,6 +277,9 @@ class Tree:
             self.unsure = True  # parsers of before 2020 stay
             return
         crossed = False
+        if not self.open.get(name):
+            self.unsure = True  # it may be the end of an HTML element around all this
+            return
         for index in range(len(self.stack) - 1, -1, -1):
             element = self.stack[index]
             if element.kind == _TEMPLATE:
@@ -271,12 +289,11 @@ class Tree:
                 self._pop(index, crossed)
                 return
             crossed = crossed or element.kind == _POINT  # HTML elements may stand in between
-        # It may be the end of an HTML element around all this.
         self.unsure = True
 
     def _html_end_tag(self, name: bytes) -> None:
         """An end tag in an integration point, or after one."""
-        for index in range(len(self.stack) - 1, -1, -1):
+        for index in range(len(self.stack) - 1, -1, -1) if self.open.get(name) else ():
             element = self.stack[index]
             if element.kind == _TEMPLATE:
                 break
@@ -291,7 +308,7 @@ class Tree:
 
     def _pop(self, index: int, unsure: bool) -> None:
         note = self.stack[index].note
-        del self.stack[index:]
+        self._cut(index)
         # Back in HTML all is well again: had the parser been there before, it has not left it.
         self.unsure = note == _MAYBE or unsure or (self.unsure and self.foreign)
 

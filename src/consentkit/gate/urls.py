@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from consentkit.gate.charrefs import decode_attribute
 
-__all__ = ["NO_BASE", "PLAIN_PATH", "Location", "css_urls", "locate", "locate_text", "srcset_urls"]
+__all__ = ["NO_BASE", "PLAIN_PATH", "Location", "locate", "locate_text", "srcset_urls"]
 
 
 class Location(NamedTuple):
@@ -170,39 +170,3 @@ def srcset_urls(value: str) -> list[str]:
         position = found.end(1 if url.endswith(",") else 0)
         urls.append(url.rstrip(","))
     return urls
-
-
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.S)
-_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
-_CSS_URL = re.compile(r"(?:url|src)\(\s*(?:\"([^\"\n]*)|'([^'\n]*)|([^\"'()\s]*))", re.I)
-_CSS_STRING = re.compile(r"(?:@import|[,(])\s*(?:\"([^\"\n]*)|'([^'\n]*))", re.I)
-
-
-_CSS_LOADS = re.compile(rb"[uU][rR][lL]|[sS][rR][cC]|@[iI]|[tT]-[sS][eE][tT]|\\\\")
-
-
-def css_urls(css: bytes) -> list[str]:
-    """The URLs that a style sheet or ``style`` attribute may load, escapes and comments undone."""
-    if not _CSS_LOADS.search(css):
-        return []
-    text = css.decode("utf-8", "replace")
-    readings = {text}
-    if "\\" in text:
-        readings.add(_CSS_ESCAPE.sub(_css_unescape, text))
-    # A comment may hide a name from us, and "/*" inside a URL may hide the URL: read both ways.
-    readings |= {_CSS_COMMENT.sub("", reading) for reading in readings}
-    urls: dict[str, None] = {}
-    for reading in readings:
-        for pattern in (_CSS_URL, _CSS_STRING):
-            for groups in pattern.findall(reading):
-                urls[next(filter(None, groups), "")] = None
-    urls.pop("", None)
-    return list(urls)
-
-
-def _css_unescape(match: re.Match[str]) -> str:
-    digits, newline, char = match.groups()
-    if digits:
-        number = int(digits, 16)
-        return chr(number) if 0 < number <= 0x10FFFF else "\ufffd"
-    return "" if newline else str(char)
