@@ -29,9 +29,12 @@ help: ## list these commands
 demo: .venv/.demo ## a site full of trackers, behind consentkit (ARGS="--help" lists its options)
 	@$(BIN)/consentkit demo $(ARGS)
 
-# The tests come last, so that the last line is pytest's summary.
+# The tests come last, so that the last line is pytest's summary. The core's are run where no framework
+# is installed, the rest where all are; the browser's driver keeps an event loop of its own running
+# in its process, so these tests are a run of their own.
 test: check core .venv/.browser ## everything that CI runs
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(wildcard $(addprefix tests/,$(filter-out browser,$(BEYOND_CORE)))) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
 
 check: lint types layers static wheel-check ## everything but the tests
 

@@ -34,6 +34,8 @@ _HEAD_CONTENT = frozenset(
 _BLANK = re.compile(rb"[\t\n\f\r ]*+")
 _BLANK_START = re.compile(rb"[\t\n\f\r \xef\xbb\xbf]*+")  # a byte order mark is no text
 
+_MARK = b"data-consentkit-state"
+
 _START, _LOOSE, _BEFORE_HEAD, _IN_HEAD, _AFTER_HEAD, _DONE = range(6)
 
 
@@ -75,8 +77,8 @@ class Placement:
         elif name == b"head" and self._state == _IN_HEAD and not self._templates:
             self._state = _AFTER_HEAD
 
-    def start_tag(self, name: bytes) -> tuple[bytes, bytes, bytes]:
-        """A start tag was seen.
+    def start_tag(self, name: bytes, tag: bytes) -> tuple[bytes, bytes, bytes]:
+        """A start tag was seen, in full.
 
         Returns:
             What goes before the tag, into it as attributes, and behind it.
@@ -86,6 +88,9 @@ class Placement:
             return b"", b"", b""
         state, ours = self._state, self._insertions
         if name == b"html":
+            if _MARK in tag:  # a gate further in has put everything in already
+                self._state = _DONE
+                return b"", b"", b""
             if state == _START:
                 self._state = _BEFORE_HEAD
             return b"", ours.html if state in (_START, _BEFORE_HEAD) else b"", b""

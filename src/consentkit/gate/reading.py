@@ -336,7 +336,7 @@ class Reading(Tokenizer):
         before = inside = behind = b""
         shown = True
         if self._placement is not None:
-            before, inside, behind = self._placement.start_tag(name)
+            before, inside, behind = self._placement.start_tag(name, tag)
             self._look()
             shown = self._placement is None
         others = len(self._family) - 1
