@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from starlette.testclient import TestClient
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-PLACEHOLDER = "…at least 32 random characters…"
+PLACEHOLDER = "…a random key…"
 PAGE = '<!doctype html><title>x</title><script src="https://connect.facebook.net/x.js"></script>'
 
 
