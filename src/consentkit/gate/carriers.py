@@ -14,7 +14,6 @@ from consentkit.gate.charrefs import decode_attribute
 
 __all__ = ["Attributes", "Carrier", "carriers", "is_live", "refresh_url", "script_kind"]
 
-WHITESPACE = b"\t\n\f\r "
 Attributes = Mapping[bytes, bytes]
 """The attributes of a tag by lower-case name; of duplicates the first, as the parser keeps it."""
 

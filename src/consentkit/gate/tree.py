@@ -106,11 +106,6 @@ class Tree:
         return bool(self.stack) and self.stack[-1].kind <= _MATH
 
     @property
-    def watchful(self) -> bool:
-        """Whether end tags matter although this is HTML content."""
-        return bool(self.stack) or self.leaky or self.unsure or self.select != _NO
-
-    @property
     def full(self) -> bool:
         """Whether nothing more can be opened."""
         return len(self.stack) >= _DEEPEST
