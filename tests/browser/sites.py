@@ -49,8 +49,8 @@ _PAGES: Mapping[str, tuple[str, ...]] = {
     "wsgi": _EVERY_PAGE,
     "gunicorn": ("/", "/product"),
     "starlette": ("/product",),
-    "flask": ("/", "/product"),
-    "django-wsgi": ("/", "/product"),
+    "flask": _EVERY_PAGE,
+    "django-wsgi": _EVERY_PAGE,
     "django-asgi": ("/", "/contact"),
 }
 
