@@ -136,8 +136,7 @@ def gated(html: bytes, policy: Policy, chunk: int) -> bytes:
 
 def forget(policy: Policy) -> None:
     """Empty what the matcher remembers."""
-    policy.matcher._cached_url.cache_clear()  # noqa: SLF001
-    policy.matcher._cached_inline.cache_clear()  # noqa: SLF001
+    policy.matcher.forget()
 
 
 def find(html: bytes) -> int:

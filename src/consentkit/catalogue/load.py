@@ -35,17 +35,30 @@ class _HostEntry(Struct, frozen=True, forbid_unknown_fields=True):
     path: str
 
 
-class _CodeEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A signature that is a regular expression, and the whole words that it cannot do without."""
+class _CodeEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signature that needs to be told more of than its text.
 
-    words: tuple[str, ...]
-    code: str
+    Attributes:
+        text: the signature, or else
+        code: a regular expression for it, with the whole
+        words: that it cannot do without.
+        beside: whole words of which the script has to have one as well.
+    """
+
+    text: str = ""
+    code: str = ""
+    words: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.text) == bool(self.code) or bool(self.code) != bool(self.words):
+            raise ValueError("a signature needs either a text, or a code with its words")
 
 
 class _UrlEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A shape of addresses, and a whole word that it cannot do without."""
+    """A shape of addresses, and the whole word that it cannot do without, or one of several."""
 
-    word: str
+    word: str | tuple[str, ...]
     url: str
 
 
@@ -58,6 +71,8 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         sites: host rules that count in attributes which fetch, but not when a script names them.
+        calls: signatures of calls that do nothing unless another tag has loaded the service; the
+            first word is the function.
         aliases: what else people call it; only for hints.
     """
 
@@ -76,6 +91,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sites: tuple[str | _HostEntry, ...] = ()
     urls: tuple[_UrlEntry, ...] = ()
     signatures: tuple[str | _CodeEntry, ...] = ()
+    calls: tuple[str | _CodeEntry, ...] = ()
     cookies: tuple[_CookieEntry, ...] = ()
 
 
@@ -119,8 +135,15 @@ def _service(entry: _Entry) -> Service:
             *(_host(host, inline=True) for host in entry.hosts),
             *(_host(host, inline=False) for host in entry.sites),
         ),
-        urls=tuple(Shape(word=shape.word, pattern=regex(shape.url)) for shape in entry.urls),
-        signatures=tuple(_code(signature) for signature in entry.signatures),
+        urls=tuple(
+            Shape(word=word, pattern=regex(shape.url))
+            for shape in entry.urls
+            for word in ((shape.word,) if isinstance(shape.word, str) else shape.word)
+        ),
+        signatures=(
+            *(_code(signature) for signature in entry.signatures),
+            *(_call(signature) for signature in entry.calls),
+        ),
     )
 
 
@@ -133,7 +156,14 @@ def _host(entry: str | _HostEntry, *, inline: bool) -> Host:
 def _code(entry: str | _CodeEntry) -> Code:
     if isinstance(entry, str):
         return parse_signature(entry)
-    return Code(words=entry.words, pattern=regex(entry.code))
+    if entry.text:
+        return msgspec.structs.replace(parse_signature(entry.text), beside=entry.beside)
+    return Code(words=entry.words, pattern=regex(entry.code), beside=entry.beside)
+
+
+def _call(entry: str | _CodeEntry) -> Code:
+    code = _code(entry)
+    return msgspec.structs.replace(code, call=code.words[0])
 
 
 @cache

@@ -52,11 +52,15 @@ class Code(Struct, frozen=True, kw_only=True):
     Attributes:
         words: whole words of the code (``[A-Za-z0-9_$]+``), which every script with this
             signature contains; at least one.
-        pattern: the regular expression to search for once they were all seen.
+        pattern: the regular expression to search for.
+        beside: whole words of which the script has to have one as well; none: no more is needed.
+        call: the function, when this is only a call of something that another tag loads.
     """
 
     words: tuple[str, ...]
     pattern: str
+    beside: tuple[str, ...] = ()
+    call: str = ""
 
 
 class Shape(Struct, frozen=True, kw_only=True):

@@ -10,14 +10,20 @@ mistakes are :class:`ValueError`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from consentkit.catalogue.model import Code, Host
 
-__all__ = ["parse_host", "parse_signature", "regex"]
+__all__ = ["parse_host", "parse_signature", "regex", "telling_word"]
 
 # RFC 1035 section 2.3.1 without the length rules, and with the underscore that browsers accept.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _WORD = re.compile(r"[\w$]+", re.ASCII)
+# Words of many scripts.
+_COMMON = frozenset(
+    "Date Math accounts analytics async config create event function init l name new ready require "
+    "script send start window".split()
+)
 _PIECE = re.compile(
     r"\s*(?P<mark>[(,])\s*|(?P<gap>(?<=[\w$])\s+(?=[\w$]))|(?P<space>\s+)|(?P<quote>[\"'`])|.",
     re.ASCII | re.DOTALL,
@@ -106,3 +112,12 @@ def _piece(piece: re.Match[str]) -> str:
             return "[\"'`]"
         case _:
             return re.escape(piece[0])
+
+
+def telling_word(words: Iterable[str]) -> str:
+    """The word of a signature that tells most: the longest of those that are not in every script.
+
+    Args:
+        words: all of them, at least one.
+    """
+    return max(words, key=lambda word: (word not in _COMMON, len(word)))

@@ -2,26 +2,32 @@
 
 Everything is exact and total: hosts match on label boundaries only (``t.co`` never matches
 ``checkout.com``), any input gives an answer, and the time is linear in the input, whatever the
-number of services. A matcher never changes; its caches are bounded.
+number of services. A matcher never changes; its caches are bounded in bytes.
+
+Most inline scripts belong to nobody, so what costs time is to make sure of that. Two passes do,
+both of which may say yes too often and never no: one for the words of the signatures, one for what
+an address of a service has to have in it. Only then is the script read closely.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from consentkit.catalogue.model import Service
+from consentkit.catalogue.model import Code, Service
+from consentkit.catalogue.patterns import telling_word
+from consentkit.policy.memory import Memory
+from consentkit.policy.script import guards, without_comments, without_data
 
 __all__ = ["Matcher"]
 
 _Services = tuple[Service, ...]
 
-_URLS_CACHED = 4096
-_LONGEST_URL_CACHED = 1024
-_SCRIPTS_CACHED = 256
-_LONGEST_SCRIPT_CACHED = 65_536
+_URL_BYTES = 2_000_000
+_SCRIPT_BYTES = 4_000_000
+_LONGEST_URL_KEPT = 1024
+_LONGEST_SCRIPT_KEPT = 262_144
 
 # A host name has at most 253 characters (RFC 1035 section 2.3.4), so nothing is fetched from a
 # longer one; without the bound a host of many dots would be walked in quadratic time.
@@ -34,9 +40,12 @@ _PUBLIC_SUFFIX = re.compile(
 )
 
 # Everything that is no letter, digit, underscore or dollar becomes a space, so that splitting gives
-# the words of a script: more than twice as fast as any regular expression that finds them.
+# the words of a script. It costs by the word and by the byte, so letters that tell little are left
+# out first: "fbq" stays what it is, most others shrink. Which letters are best was found by trial
+# over the catalogue and some megabytes of scripts; others would be slower and no less right.
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_$")
 _TO_WORDS = bytes(byte if byte in _WORD_BYTES else 0x20 for byte in range(256))
+_LEFT_OUT = b"$0123456789AHJKMOPQRTVWYcefilnowx"
 _URL_WORDS = re.compile(r"[a-z0-9_]+")
 
 # Where an address may begin in code: after "//", or at the start of a string that is joined to
@@ -48,10 +57,8 @@ _HOST_AND_PATH = (
     rb"(?::[0-9]{1,5})?+"
     rb"((?:/[^\s\"'`<>\\/]++)*+(?:/(?!/))?+)"
 )
-_ADDRESSES = (
-    re.compile(rb"//" + _HOST_AND_PATH),
-    re.compile(rb"[\"'`}]\.?+" + _HOST_AND_PATH),
-)
+_AFTER_SLASHES = re.compile(rb"//" + _HOST_AND_PATH)
+_IN_STRING = re.compile(rb"[\"'`}]\.?+" + _HOST_AND_PATH)
 _ESCAPED_SLASH = re.compile(rb"(?:\\u00|\\x|%)2[Ff]")
 
 
@@ -65,11 +72,23 @@ class _Rule(NamedTuple):
 
 
 class _Signature(NamedTuple):
-    """A code signature, compiled."""
+    """A code signature, compiled.
+
+    Attributes:
+        beside: what has to be in the script as well, if anything.
+        guard: for a mere call, what asks whether there is anything to call.
+    """
 
     service: Service
-    words: frozenset[bytes]
     pattern: re.Pattern[bytes]
+    beside: re.Pattern[bytes] | None
+    guard: re.Pattern[bytes] | None
+
+    def matches(self, code: bytes) -> bool:
+        """Whether a script without comments has it."""
+        if not self.pattern.search(code):
+            return False
+        return self.beside is None or self.beside.search(code) is not None
 
 
 class Matcher:
@@ -85,14 +104,16 @@ class Matcher:
         self._any_suffix: dict[str, list[_Rule]] = {}
         self._shapes: dict[str, list[tuple[Service, re.Pattern[str]]]] = {}
         self._code: dict[bytes, list[_Signature]] = {}
+        self._words: set[bytes] = set()
         self._cookies: dict[str, list[Service]] = {}
         self._cookie_patterns: list[tuple[Service, re.Pattern[str]]] = []
         for service in services:
             self._add(service)
-        self._words = frozenset(self._code)
+        self._keys = frozenset(self._code)
         self._url_words = frozenset(self._shapes)
-        self._cached_url = lru_cache(_URLS_CACHED)(self._find_url)
-        self._cached_inline = lru_cache(_SCRIPTS_CACHED)(self._find_inline)
+        self._signs = _signs(self._hosts, self._any_suffix, self._shapes)
+        self._urls: Memory[tuple[str, str], _Services] = Memory(_URL_BYTES)
+        self._scripts: Memory[bytes, _Services] = Memory(_SCRIPT_BYTES)
 
     def _add(self, service: Service) -> None:
         self._order[service.id] = len(self._order)
@@ -105,9 +126,10 @@ class Matcher:
             whole = re.compile(shape.pattern, re.IGNORECASE)
             self._shapes.setdefault(shape.word, []).append((service, whole))
         for code in service.signatures:
-            words = frozenset(word.encode() for word in code.words)
-            signature = _Signature(service, words, re.compile(code.pattern.encode()))
-            self._code.setdefault(max(words, key=len), []).append(signature)
+            word = telling_word(code.words).encode()
+            self._words.add(word)
+            signature = _signature(service, code)
+            self._code.setdefault(word.translate(None, _LEFT_OUT), []).append(signature)
         for cookie in service.cookies:
             # Cookies of the vendor's own domain never pass through the site, and some bear names
             # that others use for their sessions.
@@ -119,6 +141,11 @@ class Matcher:
             else:
                 self._cookies.setdefault(cookie.name, []).append(service)
 
+    def forget(self) -> None:
+        """Empty the caches."""
+        self._urls.forget()
+        self._scripts.forget()
+
     def url(self, host: str, target: str) -> _Services:
         """The services that an address belongs to.
 
@@ -129,15 +156,30 @@ class Matcher:
             host: lower-case ASCII, without port and final dot.
             target: path and query, beginning with ``/``.
         """
-        if len(target) > _LONGEST_URL_CACHED:
+        size = len(host) + len(target)
+        if size > _LONGEST_URL_KEPT:
             return self._find_url(host, target)
-        return self._cached_url(host, target)
+        found = self._urls.get((host, target), size)
+        if found is None:
+            found = self._find_url(host, target)
+            self._urls.put((host, target), found, size)
+        return found
 
     def inline(self, code: bytes) -> _Services:
-        """The services whose signature or address stands in an inline script."""
-        if len(code) > _LONGEST_SCRIPT_CACHED:
+        """The services that an inline script loads or calls.
+
+        That is, whose signature or address stands in it. Comments do not count, nor do signatures,
+        embeds and bare hosts within the objects of a script that only assigns objects; nor calls
+        alone, where the script itself asks whether there is anything to call.
+        """
+        size = len(code)
+        if size > _LONGEST_SCRIPT_KEPT:
             return self._find_inline(code)
-        return self._cached_inline(code)
+        found = self._scripts.get(code, size)
+        if found is None:
+            found = self._find_inline(code)
+            self._scripts.put(code, found, size)
+        return found
 
     def cookie(self, name: str) -> _Services:
         """The services that set a cookie of this name on the site's own domain."""
@@ -147,29 +189,41 @@ class Matcher:
         found = (service for service, pattern in self._cookie_patterns if pattern.fullmatch(name))
         return self._sorted(found)
 
-    def _find_url(self, host: str, target: str, *, inline: bool = False) -> _Services:
+    def _find_url(self, host: str, target: str) -> _Services:
         if len(host) > _LONGEST_HOST:
             return ()
+        words = self._url_words.intersection(_URL_WORDS.findall((host + target).lower()))
+        return self._choose(host, target, list(self._rules(host)), self._shaped(words))
+
+    def _shaped(self, words: Iterable[str]) -> list[tuple[Service, re.Pattern[str]]]:
+        """The shapes that need one of these words."""
+        return [shape for word in words for shape in self._shapes[word]]
+
+    def _choose(
+        self,
+        host: str,
+        target: str,
+        rules: Iterable[tuple[int, list[_Rule]]],
+        shapes: Iterable[tuple[Service, re.Pattern[str]]],
+        *,
+        inline: bool = False,
+    ) -> _Services:
+        """The services that an address belongs to, of those whose rules may hold."""
         address = host + target
-        special = [
-            service
-            for word in self._url_words.intersection(_URL_WORDS.findall(address.lower()))
-            for service, shape in self._shapes[word]
-            if shape.search(address)
-        ]
+        special = [service for service, shape in shapes if shape.search(address)]
         plain: list[_Rule] = []
         longest = 0
-        for length, rules in self._rules(host):
+        for length, group in rules:
             bare = []
-            for rule in rules:
+            for rule in group:
                 if rule.path is None:
                     bare.append(rule)
                 elif rule.path.match(target) and (rule.inline or not inline):
                     special.append(rule.service)
             if bare and length > longest:
                 plain, longest = bare, length
-        if special:
-            return self._sorted(special)
+        if special or not plain:
+            return self._sorted(special) if special else ()
         # The winner is chosen first: a web site below a vendor's domain stays a web site.
         return self._sorted(rule.service for rule in plain if rule.inline or not inline)
 
@@ -188,21 +242,122 @@ class Matcher:
         return tuple(unique[key] for key in sorted(unique, key=self._order.__getitem__))
 
     def _find_inline(self, code: bytes) -> _Services:
-        found: dict[str, Service] = {}
-        words = set(code.translate(_TO_WORDS).split())
-        for word in self._words & words:
-            for service, needed, pattern in self._code[word]:
-                if service.id not in found and needed <= words and pattern.search(code):
+        keys = self._keys.intersection(code.translate(_TO_WORDS, _LEFT_OUT).split())
+        signatures = [signature for key in keys for signature in self._code[key]]
+        signatures += self._code.get(b"", ())
+        found = self._read(code, signatures)
+        if not found:
+            return ()
+        bare = without_comments(code)
+        if bare is not code:
+            code = bare
+            found = self._read(code, signatures)
+        outside, data = without_data(code)
+        if data and self._words.isdisjoint(
+            outside.translate(_TO_WORDS).split()
+        ):  # or else it is data for a service
+            found = self._read(outside, signatures)
+            for service, target in self._addressed(data):
+                if not service.embed and target != "/":
                     found[service.id] = service
-        code = code.replace(b"\\/", b"/")
-        if b"\\u002" in code or b"\\x2" in code or b"%2" in code:
-            code = _ESCAPED_SLASH.sub(b"/", code)
-        for name, path in {place for address in _ADDRESSES for place in address.findall(code)}:
-            host = name.decode("ascii").lower()
-            target = path.decode("latin-1") or "/"
-            for service in self._find_url(host, target, inline=True):
-                found[service.id] = service
         return tuple(found[key] for key in sorted(found, key=self._order.__getitem__))
+
+    def _read(self, code: bytes, signatures: Iterable[_Signature]) -> dict[str, Service]:
+        """The services that the code names, by id."""
+        found = {service.id: service for service, _ in self._addressed(code)}
+        calls = []
+        for signature in signatures:
+            if signature.service.id not in found and signature.matches(code):
+                if signature.guard is None:
+                    found[signature.service.id] = signature.service
+                else:
+                    calls.append(signature)
+        for call in calls:
+            if call.guard is None or not call.guard.search(code):
+                found[call.service.id] = call.service
+        return found
+
+    def _addressed(self, code: bytes) -> Iterator[tuple[Service, str]]:
+        """The services whose addresses stand in the code, each with path and query."""
+        places = self._places(_unescaped(code))
+        # Which shapes are worth trying is asked once for all addresses together.
+        text = b"\n".join(map(b"".join, places)).lower().decode("latin-1")
+        shapes = self._shaped(self._url_words.intersection(_URL_WORDS.findall(text)))
+        known: dict[bytes, list[tuple[int, list[_Rule]]]] = {}
+        for name, path in places:
+            if len(name) > _LONGEST_HOST:
+                continue
+            host = name.decode("ascii").lower()
+            if name not in known:
+                known[name] = list(self._rules(host))
+            if shapes or known[name]:
+                target = path.decode("latin-1") or "/"
+                for service in self._choose(host, target, known[name], shapes, inline=True):
+                    yield service, target
+
+    def _places(self, code: bytes) -> set[tuple[bytes, bytes]]:
+        """Every host and path that stands in the code, of those that may be a service's."""
+        signs = self._count(code)
+        if not signs:
+            return set()
+        found = list(_AFTER_SLASHES.finditer(code))
+        places = {(place[1], place[2]) for place in found}
+        # Strings without "//" are looked at only if something in one of them can be an address.
+        if signs > self._count(b"\n".join(place[0] for place in found)):
+            places.update(_IN_STRING.findall(code))
+        return places
+
+    def _count(self, code: bytes) -> int:
+        """How many signs of an address the code has."""
+        return sum(len(sign.findall(code)) for sign in self._signs)
+
+
+def _signs(
+    hosts: Mapping[str, Iterable[_Rule]],
+    any_suffix: Mapping[str, Iterable[_Rule]],
+    shapes: Mapping[str, object],
+) -> list[re.Pattern[bytes]]:
+    """Expressions of which one at least is found in every address of a service in code."""
+    signs = []
+    names = [
+        name
+        for table in (hosts, any_suffix)
+        for name, rules in table.items()
+        if any(rule.inline for rule in rules)
+    ]
+    ends = {name.rpartition(".")[2] for name in names}
+    if any("." not in name for name in names):
+        signs.append(rb"\.")  # whatever comes before or after it
+    elif ends:
+        # The last label that a rule names. The classes turn most other words down at once.
+        classes = [
+            "[" + re.escape("".join(sorted({c for end in ends for c in end[i : i + 1]}))) + "]"
+            for i in (0, 1)
+        ]
+        labels = "|".join(map(re.escape, sorted(ends)))
+        signs.append(rf"\.(?i:(?={''.join(classes)})(?:{labels})(?![\w-]))".encode())
+    if shapes:
+        signs.append(rb"\.[A-Za-z0-9_-]++(?::[0-9]{1,5})?+/")  # a label before a path
+    return list(map(re.compile, signs))
+
+
+def _signature(service: Service, code: Code) -> _Signature:
+    beside = "|".join(map(re.escape, code.beside)).encode()
+    return _Signature(
+        service,
+        re.compile(code.pattern.encode()),
+        re.compile(rb"(?<![\w$])(?:" + beside + rb")(?![\w$])") if beside else None,
+        guards(code.call.encode()) if code.call else None,
+    )
+
+
+def _unescaped(code: bytes) -> bytes:
+    """The code with the slashes in its strings as they are meant."""
+    if b"\\" in code:
+        code = code.replace(b"\\/", b"/")
+        if b"\\u002" in code or b"\\x2" in code:
+            return _ESCAPED_SLASH.sub(b"/", code)
+    return _ESCAPED_SLASH.sub(b"/", code) if b"%" in code and b"%2" in code else code
 
 
 def _walk(table: dict[str, list[_Rule]], host: str) -> Iterator[tuple[int, list[_Rule]]]:
