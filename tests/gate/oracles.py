@@ -17,6 +17,7 @@ import html5lib
 from selectolax.lexbor import LexborHTMLParser
 from turbohtml import parse as turbo_parse
 
+from consentkit.policy.script import without_comments
 from tests.gate.soup import CODE
 
 __all__ = ["PARSERS", "Node", "faults", "shape"]
@@ -118,6 +119,11 @@ _REFRESH = re.compile(r"^\s*[\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)")
 _TRACKED = re.compile(r"(?:https?:)?//t\.example/")
 
 
+def _code(text: str) -> str:
+    """What may run of a script; a comment cannot (tests/policy/test_script.py is the proof)."""
+    return without_comments(text.encode("utf-8", "replace")).decode()
+
+
 def _tracked(value: str) -> bool:
     return any(_TRACKED.match(url) for url in value.split(", "))
 
@@ -135,7 +141,7 @@ def _live(node: Node) -> bool:
         key = ("href", "xlink:href") if node.foreign else ("src",)
         if runs:
             values += [given[k] for k in key if k in given]
-            if not any(k in given for k in key) and CODE in node.text:
+            if not any(k in given for k in key) and CODE in _code(node.text):
                 return True
     elif node.foreign:
         values += [given.get(key, "") for key in _FETCH_FOREIGN.get(name, ())]

@@ -52,6 +52,18 @@ def _refresh(attributes: Attributes) -> bool:
     return decode_attribute(attributes.get(b"http-equiv", b"")).lower() == "refresh"
 
 
+# What plugins and browsers took the address of the content from (HTML 4.01 13.3.2 leaves the names
+# to them). A parameter of another name is a setting, whatever its value looks like.
+_LOADING_PARAMS = frozenset(
+    "code codebase archive classid data filename href movie source src url".split()
+)
+
+
+def _loading_param(attributes: Attributes) -> bool:
+    name = decode_attribute(attributes.get(b"name", b"")).strip().lower()
+    return name in _LOADING_PARAMS
+
+
 _URL = Carrier("url")
 _SRCSET = Carrier("srcset")
 
@@ -73,7 +85,7 @@ _HTML: Mapping[bytes, Mapping[bytes, Carrier]] = {
     b"embed": {b"src": _URL},
     b"object": {b"data": _URL, b"codebase": _URL, b"classid": _URL, b"archive": Carrier("urls")},
     b"applet": {b"code": _URL, b"codebase": _URL, b"archive": Carrier("urls")},
-    b"param": {b"value": _URL},
+    b"param": {b"value": Carrier("url", _loading_param)},
     b"link": {
         b"href": Carrier("url", _fetching_link),
         b"imagesrcset": Carrier("srcset", _fetching_link),

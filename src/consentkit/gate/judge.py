@@ -93,7 +93,11 @@ class Judge:
         return self.all(self._location(locate_text(url, base)) for url in urls)
 
     def code(self, code: bytes) -> Verdict:
-        """Judge an inline script."""
+        """Judge a text that may have code in it, such as a document in a ``data:`` URL."""
+        return self.services(self._matcher.text(code))
+
+    def script(self, code: bytes) -> Verdict:
+        """Judge one whole inline script: what cannot run in it does not count."""
         return self.services(self._matcher.inline(code))
 
     def css(self, css: bytes, base: Location | None = None) -> Verdict:

@@ -130,7 +130,9 @@ class Captured:
             readings.append(_bare(b"".join(texts)))
         verdicts: list[Verdict] = []
         if any(part.script for part in waiting):
-            verdicts += map(judge.code, readings)
+            # Several pieces of code are not one script: nothing in them can be left out.
+            whole = len(waiting) == 1 and not waiting[0].foreign
+            verdicts += map(judge.script if whole else judge.code, readings)
         if not all(part.script for part in waiting):
             verdicts += (judge.css(reading, base) for reading in readings)
         return judge.all(verdicts)

@@ -124,7 +124,7 @@ class TagRewriter:
         if len(text) > limit:
             found = UNKNOWN
         else:
-            found = self.judge.code(text) if inline.script else self.judge.css(text, self.base)
+            found = self.judge.script(text) if inline.script else self.judge.css(text, self.base)
         return self.opener(inline, found, text)
 
     def bare(self, name: bytes) -> bytes:

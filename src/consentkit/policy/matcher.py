@@ -12,7 +12,7 @@ an address of a service has to have in it. Only then is the script read closely.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from consentkit.catalogue.model import Code, Service
@@ -26,6 +26,7 @@ _Services = tuple[Service, ...]
 
 _URL_BYTES = 2_000_000
 _SCRIPT_BYTES = 4_000_000
+_TEXT_BYTES = 500_000
 _LONGEST_URL_KEPT = 1024
 _LONGEST_SCRIPT_KEPT = 262_144
 
@@ -114,6 +115,7 @@ class Matcher:
         self._signs = _signs(self._hosts, self._any_suffix, self._shapes)
         self._urls: Memory[tuple[str, str], _Services] = Memory(_URL_BYTES)
         self._scripts: Memory[bytes, _Services] = Memory(_SCRIPT_BYTES)
+        self._texts: Memory[bytes, _Services] = Memory(_TEXT_BYTES)
 
     def _add(self, service: Service) -> None:
         self._order[service.id] = len(self._order)
@@ -145,6 +147,7 @@ class Matcher:
         """Empty the caches."""
         self._urls.forget()
         self._scripts.forget()
+        self._texts.forget()
 
     def url(self, host: str, target: str) -> _Services:
         """The services that an address belongs to.
@@ -171,14 +174,33 @@ class Matcher:
         That is, whose signature or address stands in it. Comments do not count, nor do signatures,
         embeds and bare hosts within the objects of a script that only assigns objects; nor calls
         alone, where the script itself asks whether there is anything to call.
+
+        Args:
+            code: one whole script, and nothing else.
         """
+        return self._remembered(code, self._scripts, self._find_inline)
+
+    def text(self, text: bytes) -> _Services:
+        """The services whose signature or address stands in a text.
+
+        For a text that may have code in it but is not one script: a document, pieces of several
+        scripts. So nothing in it can be taken for a comment.
+        """
+        return self._remembered(text, self._texts, self._find_text)
+
+    def _remembered(
+        self,
+        code: bytes,
+        memory: Memory[bytes, _Services],
+        find: Callable[[bytes], _Services],
+    ) -> _Services:
         size = len(code)
         if size > _LONGEST_SCRIPT_KEPT:
-            return self._find_inline(code)
-        found = self._scripts.get(code, size)
+            return find(code)
+        found = memory.get(code, size)
         if found is None:
-            found = self._find_inline(code)
-            self._scripts.put(code, found, size)
+            found = find(code)
+            memory.put(code, found, size)
         return found
 
     def cookie(self, name: str) -> _Services:
@@ -241,10 +263,11 @@ class Matcher:
             unique = {key: service for key, service in unique.items() if service.own}
         return tuple(unique[key] for key in sorted(unique, key=self._order.__getitem__))
 
+    def _find_text(self, text: bytes) -> _Services:
+        return self._in_order(self._read(text, self._signatures(text)))
+
     def _find_inline(self, code: bytes) -> _Services:
-        keys = self._keys.intersection(code.translate(_TO_WORDS, _LEFT_OUT).split())
-        signatures = [signature for key in keys for signature in self._code[key]]
-        signatures += self._code.get(b"", ())
+        signatures = self._signatures(code)
         found = self._read(code, signatures)
         if not found:
             return ()
@@ -253,13 +276,21 @@ class Matcher:
             code = bare
             found = self._read(code, signatures)
         outside, data = without_data(code)
-        if data and self._words.isdisjoint(
-            outside.translate(_TO_WORDS).split()
-        ):  # or else it is data for a service
+        # An object that is given to a service is no data of the site.
+        if data and self._words.isdisjoint(outside.translate(_TO_WORDS).split()):
             found = self._read(outside, signatures)
             for service, target in self._addressed(data):
                 if not service.embed and target != "/":
                     found[service.id] = service
+        return self._in_order(found)
+
+    def _signatures(self, code: bytes) -> list[_Signature]:
+        """The signatures that the code may have; no others."""
+        keys = self._keys.intersection(code.translate(_TO_WORDS, _LEFT_OUT).split())
+        found = [signature for key in keys for signature in self._code[key]]
+        return [*found, *self._code.get(b"", ())]
+
+    def _in_order(self, found: Mapping[str, Service]) -> _Services:
         return tuple(found[key] for key in sorted(found, key=self._order.__getitem__))
 
     def _read(self, code: bytes, signatures: Iterable[_Signature]) -> dict[str, Service]:
