@@ -31,6 +31,7 @@ from consentkit.engine.tokens import FormTokens
 from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
+from consentkit.gate.urls import locate_text
 from consentkit.log import Log, new_id, open_log
 from consentkit.policy import Policy
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
@@ -156,18 +157,23 @@ class ConsentKit:
         return parts
 
     def placeholder(self, root: str, verdict: Verdict, url: str, decision: Decision) -> bytes:
-        """What stands in for an embed that sleeps; nothing for what is no embed."""
+        """What stands in for an embed that sleeps; nothing for what is no embed.
+
+        A third party that nobody knows (``gate="strict"``) goes by the name of its host. It belongs
+        to no category, so nobody can agree to it; the original page is a link away.
+        """
         service = next((s for s in verdict.services if s.embed), None)
-        if service is None:
+        name = service.name if service else "" if verdict.services else _host(url)
+        if not name:
             return b""
         missing = [c for c in verdict.categories if not decision.granted(c)]
         category = missing[0] if len(missing) == 1 and UNCLASSIFIED not in missing else ""
         title = next((c.title for c in self.policy.categories if c.id == category), "")
-        key = (root, service.id + " " + category, url)
+        key = (root, f"{name} {category}", url)
         html = self._placeholders.get(key)
         if html is None:
             html = self.renderer.embed(
-                service=service.name,
+                service=name,
                 category_id=category,
                 category_title=title,
                 url=url,
@@ -187,6 +193,11 @@ class ConsentKit:
     def close(self) -> None:
         """Record what still waits, if that can be done, and let go of the log."""
         self.recorder.close()
+
+
+def _host(url: str) -> str:
+    place = locate_text(url)
+    return place.host if place else ""
 
 
 def _renderer(settings: BannerSettings) -> Renderer:

@@ -140,6 +140,7 @@ class TagRewriter:
     def _hush(
         self, tag: bytes, rename: list[bytes], verdict: Verdict, *, script: bool = False
     ) -> bytes:
+        tag = _unmarked(tag)
         attributes = parse_attributes(tag)
         return hush(tag, attributes, rename, verdict.categories, script=script, quoted=self.quoted)
 
@@ -200,6 +201,16 @@ class TagRewriter:
         if b"hidden" in values or _HIDDEN.search(values.get(b"style", b"")):
             return b""
         return self._placeholder(verdict, decode_attribute(values[b"src"]).strip())
+
+
+def _unmarked(tag: bytes) -> bytes:
+    """The tag without its author's ``data-consent``, for ours names that category as well."""
+    if b"data-consent" in tag.lower():
+        for attribute in reversed(parse_attributes(tag)):
+            # An attribute whose name begins with "=" would become the value of the one before.
+            if attribute.name == b"data-consent" and tag[attribute.end :].lstrip()[:1] != b"=":
+                tag = tag[: attribute.start] + tag[attribute.end :]
+    return tag
 
 
 def _inline(values: dict[bytes, bytes], foreign: bool) -> bool:

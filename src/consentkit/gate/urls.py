@@ -52,6 +52,10 @@ _IGNORED = re.compile(
     "[\u00ad\u034f\u180b-\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
 )
 _SLASHES = ("/", "\\")
+# URL standard 3.5: a host whose last label is a number is an IPv4 address, or none at all.
+_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
+_LONGEST_NUMBER = 40
+_LONGEST_LABEL = 63  # RFC 1035 2.3.4
 _NETWORK = frozenset({"http", "https", "ws", "wss", "ftp"})
 
 
@@ -68,6 +72,10 @@ def locate(value: bytes, base: Location | None = None) -> Location | None:
     plain = _PLAIN.match(value)
     if plain is not None and b"/." not in plain[2]:
         host = plain[1].decode("ascii").lower()
+        if host[-1].isdigit() or "0x" in host:
+            host = _ipv4(host)
+            if not host:
+                return None
         target = plain[2].decode("ascii", "replace")
         return Location("", host, target if target.startswith("/") else "/" + target)
     return locate_text(decode_attribute(value), base)
@@ -131,16 +139,54 @@ def _host(authority: str) -> str:
     host = _PORT.sub("", authority)
     if "%" in host:
         host = unquote(host, errors="replace")
-    if host.isascii():
-        return host.lower().rstrip(".")
-    host = unicodedata.normalize("NFKC", _IGNORED.sub("", host)).lower()
-    host = host.replace("\u3002", ".").rstrip(".")
     if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            return ""
-    return host
+        host = unicodedata.normalize("NFKC", _IGNORED.sub("", host)).lower()
+        host = unicodedata.normalize("NFC", host).replace("\u3002", ".")
+    host = host.lower()
+    bare = host.rstrip(".")
+    # Two dots at the end: the last label is empty, and no number.
+    host = bare if len(host) - len(bare) > 1 else _ipv4(bare)
+    if host.isascii():
+        return host
+    try:
+        return ".".join(map(_a_label, host.split(".")))
+    except UnicodeError:
+        return ""
+
+
+def _a_label(label: str) -> str:
+    """A label as it is sent (UTS #46, not transitional: a sharp s stays one)."""
+    if len(label) > _LONGEST_LABEL:
+        raise UnicodeError(label)
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _ipv4(host: str) -> str:
+    """An IPv4 address in any spelling as four decimal numbers; other hosts as they are.
+
+    Nothing for what ends in a number and is no address (URL standard 3.5, the IPv4 parser).
+    """
+    if not _NUMBER.search(host):
+        return host
+    parts = host.split(".")
+    try:
+        numbers = [_number(part) for part in parts]
+    except ValueError:
+        return ""
+    *first, last = numbers
+    if len(parts) > 4 or max(first, default=0) > 255 or last >= 256 ** (5 - len(parts)):
+        return ""
+    value = last + sum(number << 8 * (3 - place) for place, number in enumerate(first))
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def _number(part: str) -> int:
+    """Decimal, octal or hexadecimal (URL standard 3.5, the IPv4 number parser)."""
+    if not part or len(part) > _LONGEST_NUMBER or not part.isalnum():
+        raise ValueError(part)
+    if part[:2] == "0x":
+        return int(part[2:] or "0", 16)
+    return int(part, 8 if part[0] == "0" else 10)
 
 
 def _path(path: str) -> str:
