@@ -16,9 +16,11 @@ from urllib.parse import quote
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
+from msgspec import Struct
 
-from consentkit.engine import ConsentKit, Exchange, Plan, Reply, Request
+from consentkit.engine import Consent, ConsentKit, Exchange, Plan, Reply, Request
 from consentkit.engine.coding import is_html
+from consentkit.engine.passing import inward_headers, passes
 from consentkit.settings import Settings
 
 __all__ = ["ConsentMiddleware"]
@@ -65,27 +67,15 @@ class ConsentMiddleware:
         if scope["type"] != "http" or KEY in scope:  # the second middleware on a way does nothing
             await self.app(scope, receive, send)
             return
-        exchange = self.kit.begin(_request(scope))
-        if exchange.is_endpoint:
-            await _endpoint(exchange, receive, send)
-            return
-        responder = _Responder(exchange, send)
-        await self.app(_inner_scope(scope, exchange), receive, responder)
-        await responder.end()
-
-
-def _inner_scope(scope: Scope, exchange: Exchange) -> Scope:
-    """The scope for the app: a copy, for ours is not the only eye on the original (ASGI spec)."""
-    inner = dict(scope)
-    inner["headers"] = list(exchange.inward_headers())
-    inner[KEY] = exchange.consent
-    state = inner.setdefault("state", {})  # what Starlette's ``request.state`` looks at
-    if isinstance(state, MutableMapping):  # the server made this one for this request alone
-        state["consent"] = exchange.consent
-    extensions = scope.get("extensions")
-    if extensions and any(name in extensions for name in _SIDE_DOORS):
-        inner["extensions"] = {k: v for k, v in extensions.items() if k not in _SIDE_DOORS}
-    return inner
+        if self.kit.may_answer(scope["path"]):
+            exchange = self.kit.begin(_request(scope))
+            if exchange.is_endpoint:
+                await _endpoint(exchange, receive, send)
+                return
+        responder = _Responder(self.kit, scope, send)
+        await self.app(responder.inner_scope(), receive, responder.send)
+        if responder.held is not None:
+            await responder.end()
 
 
 def _request(scope: Scope) -> Request:
@@ -157,19 +147,65 @@ async def _send_reply(reply: Reply, method: str, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _Responder:
+class _Responder(Struct):  # a Struct is made in a third of the time
     """Takes the messages of one response and sends on what may go out."""
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
-        self._exchange = exchange
-        self._send = send
-        self._held: Message | None = None
-        self._headers: Sequence[Header] = ()
-        self._plan: Plan | None = None
-        self._begun = False
-        self._closed = False
+    _kit: ConsentKit
+    _scope: Scope
+    _send: Send
+    held: Message | None = None
+    _exchange: Exchange | None = None
+    _conditional: bool = False
+    _passing: bool = False
+    _begun: bool = False
+    _closed: bool = False
+    _headers: Sequence[Header] = ()
+    _plan: Plan | None = None
 
-    async def __call__(self, message: Message) -> None:
+    def begin(self) -> Exchange:
+        """The exchange, made when it is needed for the first time."""
+        if self._exchange is None:
+            self._exchange = self._kit.begin(_request(self._scope))
+        return self._exchange
+
+    def inner_scope(self) -> Scope:
+        """The scope for the app: a copy, for ours is not the only eye on the original."""
+        scope = self._scope
+        inner = dict(scope)
+        given = scope["headers"]
+        headers = inward_headers(given) if type(given) is list else None
+        if headers is None:
+            self._conditional = True
+            headers = list(self.begin().inward_headers())
+        if headers is not given:
+            inner["headers"] = headers
+        consent = inner[KEY] = Consent(self.begin)
+        state = scope.get("state")  # what Starlette's ``request.state`` looks at
+        if state is None:
+            inner["state"] = {"consent": consent}
+        elif isinstance(state, MutableMapping):  # the server made it for this request alone
+            state["consent"] = consent
+        extensions = scope.get("extensions")
+        if extensions and any(name in extensions for name in _SIDE_DOORS):
+            inner["extensions"] = {k: v for k, v in extensions.items() if k not in _SIDE_DOORS}
+        return inner
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Take a message. What is no page costs no coroutine of ours."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            if self._passing:
+                return self._send(message)
+        elif kind == "http.response.start" and not self._begun:
+            headers = message.get("headers", ())
+            if isinstance(headers, (list, tuple)) and passes(
+                message["status"], headers, self._conditional
+            ):
+                self._begun = self._passing = True
+                return self._send(message)
+        return self._take(message)
+
+    async def _take(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.body":
             await self._body(message)
@@ -186,12 +222,12 @@ class _Responder:
 
     async def end(self) -> None:
         """Let the start go, if the app has sent one and then nothing."""
-        if self._held is not None:
+        if self.held is not None:
             await self._release(self._plan or self._make_plan(b""))
 
     def _make_plan(self, first: bytes) -> Plan:
-        status = self._held["status"] if self._held else 0
-        self._plan = self._exchange.start(status, self._headers, first)
+        status = self.held["status"] if self.held else 0
+        self._plan = self.begin().start(status, self._headers, first)
         return self._plan
 
     async def _start(self, message: Message) -> None:
@@ -199,18 +235,18 @@ class _Responder:
         given = message.get("headers", ())
         if not isinstance(given, (list, tuple)):  # an iterator can be read but once
             message = {**message, "headers": list(given)}
-        self._held = message
+        self.held = message
         self._headers = message.get("headers", ())
         if not is_html(self._headers, b"<"):  # whatever its first bytes will be
             await self._release(self._make_plan(b""))
 
     async def _release(self, plan: Plan, length: int | None = None) -> None:
         """Send the start of the response, if that was not done yet."""
-        start, self._held = self._held, None
+        start, self.held = self.held, None
         if start is None:
             return
         if plan.instead is not None:
-            await _send_reply(plan.instead, self._exchange.request.method, self._send)
+            await _send_reply(plan.instead, self.begin().request.method, self._send)
             return
         headers = plan.headers
         if length is not None and not start.get("trailers"):
@@ -221,7 +257,7 @@ class _Responder:
 
     async def _body(self, message: Message) -> None:
         plan, more = self._plan, message.get("more_body", False)
-        if plan is None and self._held is not None:
+        if plan is None and self.held is not None:
             first = bytes(message.get("body", b""))
             if not first and more:
                 return  # nothing is known yet; an empty message says nothing to the client
@@ -231,7 +267,7 @@ class _Responder:
         elif plan is None or plan.body is None or self._closed:
             if plan is not None:
                 await self._release(plan)
-                if plan.headers is not self._headers and self._exchange.request.method == "HEAD":
+                if plan.headers is not self._headers and self.begin().request.method == "HEAD":
                     # Granian measures the body that is not sent, which is not that of the page.
                     message = {**message, "body": b""}
             await self._send(message)
@@ -257,7 +293,7 @@ class _Responder:
     async def _hints(self, message: Message) -> None:
         """103 Early Hints (RFC 8297) come before the page, so they are gated by themselves."""
         links = [(b"link", bytes(link)) for link in message.get("links", ())]
-        headers = self._exchange.start(103, links).headers
+        headers = self.begin().start(103, links).headers
         if headers is links:
             await self._send(message)
         elif headers and all(name == b"link" for name, _ in headers):

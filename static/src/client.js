@@ -2,7 +2,8 @@
  * The client's wiring: forms, buttons, other tabs, and the small interface for the site's code.
  */
 
-import { allows, readCookies, words } from "./state.js";
+import { allows, fresh, readCookies, words } from "./state.js";
+import { objects } from "./gpc.js";
 import { revive } from "./revive.js";
 import { send, submit } from "./send.js";
 
@@ -17,9 +18,12 @@ export function start() {
   const home = me?.dataset.action ?? "/consent/";
   const prefix = me?.dataset.cookiePrefix ?? "consent_";
 
+  const prints = me?.dataset.prints;
+  const shared = prints !== undefined;
+
   let cookies = readCookies(document.cookie, prefix);
   /** @type {Categories} */
-  let current = given() ?? cookies.categories;
+  let current = given() ?? (shared ? fresh(cookies, prints) : cookies.categories);
   let busy = false;
 
   /** What the server says; it knows which cookies are still good, and the browser does not. */
@@ -68,8 +72,16 @@ export function start() {
       }
       embed.remove();
     }
+    emit("consentkit:before");
     void revive(current);
     emit("consentkit:change");
+  }
+
+  /** The page is the same for everybody: what this visitor decided is known only here. */
+  function restore() {
+    const open = words(prints).some((pair) => !current[pair.split("=")[0]]);
+    root.setAttribute("data-consentkit-state", open ? "unset" : "set");
+    void revive(current);
   }
 
   /** @param {string} name */
@@ -97,7 +109,11 @@ export function start() {
       return;
     }
     busy = false;
-    if (answer.reload) location.reload();
+    const more = Object.keys(answer.categories).some(
+      (category) => answer.categories[category] === "granted" && current[category] !== "granted",
+    );
+    // Under a policy without what was not granted, it cannot come alive on this page.
+    if (answer.reload || (more && me?.dataset.reload !== undefined)) location.reload();
     else follow(answer.categories, answer.message, answer.open);
   }
 
@@ -209,6 +225,8 @@ export function start() {
   Object.defineProperty(window, "consentkit", { value: api, enumerable: true });
   root.setAttribute("data-consentkit-js", "");
   root.append(live);
+  if (shared) restore();
   measure();
   emit("consentkit:ready");
+  if (!("gpc" in cookies.raw) && objects(me?.dataset.gpc)) void choose({ action: "gpc", source: "api" });
 }

@@ -7,7 +7,7 @@ import { outcomes } from "./state.js";
 
 /**
  * @typedef {object} Choice
- * @property {"accept" | "reject" | "save"} action
+ * @property {"accept" | "reject" | "save" | "gpc"} action
  * @property {string[]} [categories] what is granted, for save
  * @property {"banner" | "preferences" | "embed" | "api"} source
  * @property {string} [token]

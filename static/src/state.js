@@ -26,9 +26,29 @@ export function readCookies(cookies, prefix) {
     const found = /^"?(granted|denied)\./.exec(pair.slice(cut + 1));
     if (!category || !found) continue;
     raw[category] = (raw[category] ?? "") + pair.slice(cut + 1);
+    if (category === "gpc") continue; // no category: since when the server knows of the signal
     if (categories[category] !== "denied") categories[category] = /** @type {Outcome} */ (found[1]);
   }
   return { categories, raw };
+}
+
+/**
+ * Those choices that are about what visitors are told of now: the fingerprint in a cookie is the one
+ * of its category. Whether the signature holds, only the server can tell.
+ *
+ * @param {{ categories: Categories, raw: Readonly<Record<string, string>> }} cookies
+ * @param {string | undefined} prints category=fingerprint, with white space between them
+ * @returns {Categories}
+ */
+export function fresh({ categories, raw }, prints) {
+  /** @type {Record<string, Outcome>} */
+  const found = Object.create(null);
+  for (const pair of words(prints)) {
+    const [category, print] = pair.split("=");
+    const holds = raw[category]?.split(".")[2] === print;
+    if (holds && categories[category]) found[category] = categories[category];
+  }
+  return found;
 }
 
 /**

@@ -181,7 +181,7 @@ async def test_a_fault_before_the_page_leaves_page_and_trackers_apart(
 async def test_a_fault_in_reading_the_request_grants_nothing(
     kit: ConsentKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consentkit.engine.kit.decide", broken)
+    monkeypatch.setattr("consentkit.engine.kit.parse_cookies", broken)
     client = Client()
     await client.ask(ConsentMiddleware(page([PAGE]), kit), scope())
     assert client.status == 200

@@ -96,7 +96,10 @@ def test_paths_that_are_not_ours(path: str) -> None:
 
 
 def test_gpc_support_is_told_where_it_is_honoured() -> None:
-    assert json.loads(SITE.visitor().get("/.well-known/gpc.json").body) == {"gpc": True}
+    assert json.loads(SITE.visitor().get("/.well-known/gpc.json").body) == {
+        "gpc": True,
+        "lastUpdate": "2026-11-22",
+    }
     assert not Site(honour_gpc=False).visitor().begin("/.well-known/gpc.json").is_endpoint
 
 

@@ -16,15 +16,15 @@ IN_THE_PLAN = [
     (exchange, "is_html"),
     (exchange, "readable"),
     (exchange, "content_codings"),
-    (exchange, "nonce_of"),
+    (kit, "nonce_of"),
     (exchange, "mark_private"),
     (exchange, "with_vary"),
     (exchange, "Judge"),
     (exchange, "Gate"),
     (exchange, "Body"),
-    (exchange, "asset_names"),
+    (kit, "asset_names"),
     (exchange.Exchange, "_page_headers"),
-    (exchange.Exchange, "_insertions"),
+    (exchange.Exchange, "insertions"),
 ]
 
 
@@ -57,7 +57,7 @@ def test_before_the_first_byte(
         assert shown.values(b"link") == []
 
 
-@pytest.mark.parametrize("name", ["parse_cookies", "sends_gpc", "decide"])
+@pytest.mark.parametrize("name", ["parse_cookies", "sends_gpc", "Signals"])
 def test_a_request_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     site = Site(categories=["analytics", {"id": "ads", "mode": "objection"}], services=None)
     visitor = site.decided("analytics", "ads")

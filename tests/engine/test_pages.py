@@ -146,7 +146,7 @@ def test_the_nonce_of_the_page_is_used_and_its_policy_untouched(
     shown = SITE.visitor().page(headers=headers)
     assert shown.values(CSP) == policies
     found = re.findall(rb'nonce="([^"]*)"', shown.body)
-    assert found == ([nonce] * 2 if nonce else [])
+    assert found == ([nonce] * 3 if nonce else [])
 
 
 # --- headers ---------------------------------------------------------------------------------

@@ -4,6 +4,16 @@
 """
 
 from consentkit.catalogue.load import load_catalogue, shipped_services
-from consentkit.catalogue.model import Catalogue, Cookie, Service
+from consentkit.catalogue.model import Catalogue, Cookie, Host, Service
+from consentkit.catalogue.signals import Signal, shipped_signals
 
-__all__ = ["Catalogue", "Cookie", "Service", "load_catalogue", "shipped_services"]
+__all__ = [
+    "Catalogue",
+    "Cookie",
+    "Host",
+    "Service",
+    "Signal",
+    "load_catalogue",
+    "shipped_services",
+    "shipped_signals",
+]

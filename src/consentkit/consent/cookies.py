@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ Outcome = Literal["granted", "denied"]
 
 _CLOCK_SKEW = 300  # seconds that servers of one site may disagree by
 _CACHE = 4096
+_LONGEST = 256  # more than a value of ours can be; so the cache is bounded in bytes as well
 # The last character of a signature stands for four bits, the other two of it are zero: with
 # anything else there, base64 would decode to the same 32 bytes, and a changed cookie would hold.
 _VALUE = re.compile(
@@ -50,12 +51,22 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class _Signer(TimestampSigner):
-    """A signer whose clock is given to it."""
+    """A signer whose clock is given to it, and that derives its keys once."""
 
     clock: Callable[[], float] = staticmethod(time.time)
 
     def get_timestamp(self) -> int:
         return int(self.clock())
+
+    @cached_property
+    def _derived(self) -> dict[str | bytes | None, bytes]:
+        return {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        key = self._derived.get(secret_key)
+        if key is None:
+            key = self._derived[secret_key] = super().derive_key(secret_key)
+        return key
 
 
 class ChoiceCookies:
@@ -76,8 +87,13 @@ class ChoiceCookies:
         self._keys = tuple(reversed(secret_keys))  # itsdangerous wants the newest last
         self._settings = settings
         self._clock = clock
+        self._lifetime = settings.max_age_days * 86_400
         self._signers: dict[str, _Signer] = {}
         self._seen = lru_cache(maxsize=_CACHE)(self._unsigned)  # one that threads may share
+
+    def forget(self) -> None:
+        """Forget which values were checked; for measuring."""
+        self._seen.cache_clear()
 
     def name(self, category: str) -> str:
         """The name of a category's cookie."""
@@ -94,6 +110,8 @@ class ChoiceCookies:
         Of several valid values a denial wins: a cookie that a sub-domain slipped in may take
         consent away but never make it up.
         """
+        if len(values) == 1:
+            return self._verified(category, values[0])
         choices = [choice for value in values if (choice := self._verified(category, value))]
         choices.sort(key=lambda choice: (choice.outcome == "denied", choice.time))
         return choices[-1] if choices else None
@@ -122,16 +140,15 @@ class ChoiceCookies:
         return signer
 
     def _verified(self, category: str, value: str) -> Choice | None:
-        """Check a value: its signature once (then remembered), its age every time."""
-        found = _VALUE.fullmatch(value)
-        choice = self._seen(category, value) if found else None
-        if choice is None:
+        """Check a value: its form and signature once (then remembered), its age every time."""
+        choice = self._seen(category, value) if len(value) <= _LONGEST else None
+        if choice is None or not -_CLOCK_SKEW <= self._clock() - choice.time <= self._lifetime:
             return None
-        age = self._clock() - choice.time
-        lifetime = self._settings.max_age_days * 86_400
-        return choice if -_CLOCK_SKEW <= age <= lifetime else None
+        return choice
 
     def _unsigned(self, category: str, value: str) -> Choice | None:
+        if not _VALUE.fullmatch(value):
+            return None
         try:
             payload, stamp = self._signer(category).unsign(value, return_timestamp=True)
             moment = int(stamp.timestamp())

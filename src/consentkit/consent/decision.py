@@ -1,24 +1,36 @@
 """What a visitor agreed to, category by category, and why it is so.
 
-``decide`` is pure and total: it takes the signals of a request and the policy, and answers
-*granted* only for what is always on, what a valid cookie grants, or what nobody objected to in a
-category that works by objection. Any doubt means *unset*, and whoever objected once has objected.
+Deciding is pure and total: it takes the signals of a request and the policy, and answers *granted*
+only for what is always on, what a valid cookie grants, or what nobody objected to where the law
+lets a category work by objection. Any doubt means *unset*, and whoever objected once has objected.
+
+Global Privacy Control only ever takes away (GPC 2): it is an objection, and as such it beats a
+choice that was made before we knew of it, but not one that was made with it on.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
-from consentkit.consent.cookies import ChoiceCookies
+from consentkit.consent.cookies import Choice, ChoiceCookies
 from consentkit.consent.signals import Signals
-from consentkit.policy import Policy
+from consentkit.policy import Policy, Regime
+from consentkit.settings import GPC
 
-__all__ = ["Decision", "State", "decide", "nothing_granted"]
+__all__ = ["Decider", "Decision", "State", "decide", "nothing_granted"]
 
 State = Literal["granted", "denied", "unset"]
 Why = Literal["always", "choice", "stale", "none", "gpc", "no objection"]
+
+_KEPT = 512
+_LETTERS = {"granted": "g", "denied": "d", "unset": "u"}
+# What the cookie of a category says: nothing; a choice about another list of services; a choice;
+# a choice from before Global Privacy Control was known of.
+_NONE, _STALE_GRANT, _STALE_DENIAL, _GRANT, _DENIAL, _EARLY_GRANT = range(6)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -31,7 +43,12 @@ class Decision(Struct, frozen=True, kw_only=True):
             Control (``gpc``), or ``no objection``.
         consent_id: the pseudonym under which the choice was recorded; empty when there is none.
         undecided: the categories that the visitor has still to be asked about.
-        gpc: whether the request carried Global Privacy Control.
+        gpc: whether the request carried Global Privacy Control, and it counts.
+        gpc_recorded: whether that was recorded for this browser; nothing to record counts as well.
+        regime: the id of what applies in the visitor's country.
+        country: as the CDN's header has it; empty when it is not known.
+        grants: all categories that are granted.
+        key: a short name for all of this that a page shows, for validators of cached pages.
     """
 
     states: dict[str, State]
@@ -39,53 +56,124 @@ class Decision(Struct, frozen=True, kw_only=True):
     consent_id: str = ""
     undecided: tuple[str, ...] = ()
     gpc: bool = False
+    gpc_recorded: bool = True
+    regime: str = ""
+    country: str = ""
+    grants: frozenset[str] = frozenset()
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if self.key:
+            return
+        states = self.states
+        grants = frozenset(key for key, state in states.items() if state == "granted")
+        letters = "".join(_LETTERS[states[key]] for key in sorted(states))
+        flags = f"{int(bool(self.undecided))}{int(self.gpc)}{int(self.gpc_recorded)}"
+        force_setattr(self, "grants", grants)
+        force_setattr(self, "key", letters + flags)
 
     def granted(self, category: str) -> bool:
         """Whether the visitor agreed to a category; false for one that does not exist."""
         return self.states.get(category) == "granted"
 
-    @property
-    def grants(self) -> frozenset[str]:
-        """All categories that are granted."""
-        return frozenset(key for key, state in self.states.items() if state == "granted")
 
-    @property
-    def key(self) -> str:
-        """A short name for all of this that a page shows, for validators of cached pages."""
-        letters = {"granted": "g", "denied": "d", "unset": "u"}
-        states = "".join(letters[self.states[key]] for key in sorted(self.states))
-        return f"{states}{int(bool(self.undecided))}{int(self.gpc)}"
+class Decider:
+    """Decides about the visitors of one site.
+
+    Args:
+        policy: the site's policy.
+        cookies: reads what visitors chose.
+    """
+
+    def __init__(self, policy: Policy, cookies: ChoiceCookies) -> None:
+        self._policy = policy
+        self._cookies = cookies
+        self._choosable = tuple((c.id, cookies.name(c.id)) for c in policy.choosable)
+        self._gpc = cookies.name(GPC)
+        self._decided: dict[tuple[object, ...], Decision] = {}
+
+    def decide(self, signals: Signals) -> Decision:
+        """Decide about every category of the policy."""
+        regime = self._policy.regimes.of(signals.country)
+        gpc = signals.gpc and regime.gpc
+        mark = self._read(GPC, self._gpc, signals) if gpc else None
+        consent_id, newest = (mark.consent_id, mark.time) if mark else ("", -1)
+        said = []
+        for key, name in self._choosable:
+            choice = self._read(key, name, signals)
+            if choice is None:
+                said.append(_NONE)
+                continue
+            if choice.time >= newest:
+                consent_id, newest = choice.consent_id, choice.time
+            holds = choice.fingerprint == self._policy.fingerprint(key)
+            if choice.outcome == "denied":
+                said.append(_DENIAL if holds else _STALE_DENIAL)
+            elif holds:
+                early = gpc and (mark is None or mark.time > choice.time)
+                said.append(_EARLY_GRANT if early else _GRANT)
+            else:
+                said.append(_STALE_GRANT)
+        told = (regime.id, signals.country, gpc, mark is not None, *said)
+        decision = self._decided.get(told)
+        if decision is None:
+            decision = self._made(regime, signals.country, said, gpc=gpc, known=mark is not None)
+            if len(self._decided) >= _KEPT:
+                self._decided.clear()
+            self._decided[told] = decision
+        if not consent_id:
+            return decision
+        return msgspec.structs.replace(decision, consent_id=consent_id)
+
+    def _read(self, key: str, name: str, signals: Signals) -> Choice | None:
+        values = signals.cookies.get(name)
+        return self._cookies.read(key, values) if values else None
+
+    def _made(
+        self, regime: Regime, country: str, said: list[int], *, gpc: bool, known: bool
+    ) -> Decision:
+        states: dict[str, State] = {}
+        why: dict[str, Why] = {}
+        undecided = []
+        cookies = dict(zip((key for key, _ in self._choosable), said, strict=True))
+        for category in self._policy.categories:
+            key, mode = category.id, regime.modes[category.id]
+            if mode == "none":
+                states[key], why[key] = "granted", "always"
+                continue
+            cookie = cookies[key]
+            if mode == "objection":
+                states[key], why[key] = _by_objection(cookie, gpc=gpc)
+            elif cookie in (_GRANT, _EARLY_GRANT, _DENIAL):
+                states[key], why[key] = "denied" if cookie == _DENIAL else "granted", "choice"
+            else:
+                states[key], why[key] = "unset", "none" if cookie == _NONE else "stale"
+                undecided.append(key)
+        return Decision(
+            states=states,
+            why=why,
+            undecided=tuple(undecided),
+            gpc=gpc,
+            gpc_recorded=known or not (gpc and regime.objects),
+            regime=regime.id,
+            country=country,
+        )
+
+
+def _by_objection(cookie: int, *, gpc: bool) -> tuple[State, Why]:
+    """The state of a category that is on until somebody objects."""
+    if cookie == _DENIAL:
+        return "denied", "choice"
+    if cookie == _STALE_DENIAL:
+        return "denied", "stale"
+    if cookie == _GRANT:
+        return "granted", "choice"
+    return ("denied", "gpc") if gpc else ("granted", "no objection")
 
 
 def decide(policy: Policy, cookies: ChoiceCookies, signals: Signals) -> Decision:
-    """Decide about every category of the policy."""
-    states: dict[str, State] = {}
-    why: dict[str, Why] = {}
-    consent_id = ""
-    undecided = []
-    newest = -1
-    gpc = signals.gpc and policy.settings.honour_gpc
-    for category in policy.categories:
-        key = category.id
-        if category.mode == "none":
-            states[key], why[key] = "granted", "always"
-            continue
-        values = signals.cookies.get(cookies.name(key))
-        choice = cookies.read(key, values) if values else None
-        if choice is not None and choice.time >= newest:
-            consent_id, newest = choice.consent_id, choice.time
-        if choice is not None and choice.fingerprint == policy.fingerprint(key):
-            states[key], why[key] = choice.outcome, "choice"
-        elif category.mode == "objection" and choice is not None and choice.outcome == "denied":
-            states[key], why[key] = "denied", "stale"
-        elif category.mode == "objection":
-            states[key], why[key] = ("denied", "gpc") if gpc else ("granted", "no objection")
-        else:
-            states[key], why[key] = "unset", "stale" if choice else "none"
-            undecided.append(key)
-    return Decision(
-        states=states, why=why, consent_id=consent_id, undecided=tuple(undecided), gpc=gpc
-    )
+    """Decide about one visitor; who has many to decide about keeps a :class:`Decider`."""
+    return Decider(policy, cookies).decide(signals)
 
 
 def nothing_granted(policy: Policy) -> Decision:
@@ -95,4 +183,5 @@ def nothing_granted(policy: Policy) -> Decision:
     states |= dict.fromkeys(policy.always, "granted")
     why |= dict.fromkeys(policy.always, "always")
     undecided = tuple(c.id for c in policy.choosable if c.mode == "consent")
-    return Decision(states=states, why=why, undecided=undecided)
+    regime = policy.regimes.strictest.id
+    return Decision(states=states, why=why, undecided=undecided, regime=regime)

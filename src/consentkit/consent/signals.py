@@ -28,10 +28,12 @@ class Signals(Struct, frozen=True, kw_only=True):
     Attributes:
         cookies: every value of each cookie name, in the order in which they came.
         gpc: whether Global Privacy Control is on.
+        country: of the visitor, as the CDN's header has it; empty when it is not known.
     """
 
     cookies: dict[str, list[str]] = {}
     gpc: bool = False
+    country: str = ""
 
 
 def parse_cookies(headers: Iterable[bytes]) -> dict[str, list[str]]:

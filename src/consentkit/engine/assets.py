@@ -9,7 +9,7 @@ from importlib import resources
 
 from msgspec import Struct
 
-__all__ = ["Asset", "asset_names", "find_asset"]
+__all__ = ["Asset", "asset", "asset_names", "find_asset"]
 
 _TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
 
@@ -32,7 +32,7 @@ class Asset(Struct, frozen=True, kw_only=True):
 def _assets() -> dict[str, Asset]:
     folder = resources.files("consentkit") / "static"
     found = {}
-    for stem, kind in (("consentkit", "js"), ("consentkit", "css")):
+    for stem, kind in (("consentkit", "js"), ("signals", "js"), ("consentkit", "css")):
         content = (folder / f"{stem}.{kind}").read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:12]
         name = f"{stem}.{digest}.{kind}"
@@ -43,6 +43,15 @@ def _assets() -> dict[str, Asset]:
             zipped=gzip.compress(content, mtime=0),
         )
     return found
+
+
+def asset(file: str) -> Asset:
+    """The asset that is built from a file of the package.
+
+    Raises:
+        KeyError: when there is none.
+    """
+    return _assets()[file]
 
 
 @cache

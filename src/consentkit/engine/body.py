@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from consentkit.engine.coding import Decoder
@@ -37,9 +37,16 @@ class Body:
     Args:
         gate: rewrites the page.
         decoders: undo the content codings, the last applied first.
+        end: makes what goes behind the page.
     """
 
-    def __init__(self, gate: Gate, decoders: Sequence[Decoder] = ()) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        decoders: Sequence[Decoder] = (),
+        end: Callable[[], bytes] | None = None,
+    ) -> None:
+        self._end = end
         self._gate: Gate | None = gate
         self._decoders = decoders
         self._utf16: codecs.IncrementalDecoder | None = None
@@ -63,7 +70,8 @@ class Body:
             self._head = None
         if self._gate is not None:
             try:
-                return out + self._gate.close()
+                out += self._gate.close()
+                return out + self._end() if self._end else out
             except Exception:
                 log.exception("the gate failed at the end of a page")
         return out + _OPENER.sub(_HELD, self._rest)

@@ -22,6 +22,7 @@ from consentkit.engine.tokens import FormToken
 from consentkit.errors import RequestRefused
 from consentkit.log import Action, Event, Notice, new_id, rfc3339
 from consentkit.policy import parent_domains
+from consentkit.settings import GPC
 
 if TYPE_CHECKING:
     from consentkit.engine.exchange import Exchange
@@ -87,7 +88,8 @@ class Choices:
         withdrawn = any(
             before.granted(category) and outcome == "denied" for category, outcome in wanted.items()
         )
-        if self._is_standing(before, wanted):
+        marks = self._gpc_marks(exchange, submission)
+        if not marks and (submission.action == GPC or self._is_standing(before, wanted)):
             return Outcomes(recorded=True, cookies=(), state=self.state(before), withdrawn=False)
         event, notice = self._event(exchange, submission, wanted, token, withdrawn=withdrawn)
         recorded = True
@@ -102,7 +104,7 @@ class Choices:
             stored = kit.recorder.record_denial(event, notice)
         # Of a repeated submit the first is recorded; its pseudonym is gone when it was erased.
         consent_id = stored.consent_id or event.consent_id
-        cookies = self._cookies(exchange, wanted, consent_id)
+        cookies = self._cookies(exchange, wanted, consent_id, marks)
         cookies += self._deletions(exchange, {**before.states, **wanted}, wanted)
         decision = Decision(
             states={**before.states, **wanted},
@@ -134,6 +136,9 @@ class Choices:
 
     def _wanted(self, submission: Submission, before: Decision) -> dict[str, Outcome]:
         """What is asked for; the button of an embed asks for its own category and no other."""
+        if submission.action == GPC:
+            modes = self._kit.policy.regimes.of(before.country).modes
+            return {key: "denied" for key, mode in modes.items() if mode == "objection"}
         granted = {
             "accept": frozenset(category.id for category in self._kit.policy.choosable),
             "reject": frozenset[str](),
@@ -176,7 +181,9 @@ class Choices:
         notice = self._notice(exchange, submission)
         browser, system, device = families(request.header(b"user-agent").decode("latin-1"))
         action: Action = "save"
-        if withdrawn:
+        if submission.action == GPC:
+            action = "gpc"
+        elif withdrawn:
             action = "withdraw"
         elif submission.action in ("accept", "reject"):
             action = "accept" if submission.action == "accept" else "reject"
@@ -196,7 +203,9 @@ class Choices:
             browser=browser,
             os=system,
             device=device,
-            gpc=exchange.signals.gpc,
+            regime=exchange.decision.regime,
+            country=exchange.decision.country,
+            gpc=exchange.signals.gpc or submission.action == GPC,
         )
         return event, notice
 
@@ -208,19 +217,29 @@ class Choices:
             return Notice.of(kit.renderer.preferences_page(view), "en")
         return Notice.of(kit.banner(root, exchange.decision).notice_html, "en")
 
+    def _gpc_marks(self, exchange: Exchange, submission: Submission) -> bool:
+        """Whether this is the first that we hear of Global Privacy Control where it counts.
+
+        A browser says so in each request, or, where the header is lost on the way, once by script.
+        """
+        regime = self._kit.policy.regimes.of(exchange.decision.country)
+        if not (exchange.signals.gpc or submission.action == GPC):
+            return False
+        if not (regime.gpc and regime.objects):
+            return False
+        return self._kit.cookies.read(GPC, exchange.cookie_values(GPC)) is None
+
     def _cookies(
-        self, exchange: Exchange, wanted: dict[str, Outcome], consent_id: str
+        self, exchange: Exchange, wanted: dict[str, Outcome], consent_id: str, marks: bool
     ) -> list[str]:
+        """The cookies of a choice. The mark of Global Privacy Control is never younger than it."""
         kit = self._kit
+        values = [(GPC, kit.cookies.value(GPC, "denied", consent_id, "0"))] if marks else []
+        for category, outcome in wanted.items():
+            fingerprint = kit.policy.fingerprint(category)
+            values.append((category, kit.cookies.value(category, outcome, consent_id, fingerprint)))
         secure = exchange.is_secure
-        return [
-            kit.cookies.header(
-                category,
-                kit.cookies.value(category, outcome, consent_id, kit.policy.fingerprint(category)),
-                secure=secure,
-            )
-            for category, outcome in wanted.items()
-        ]
+        return [kit.cookies.header(key, value, secure=secure) for key, value in values]
 
     def _deletions(
         self, exchange: Exchange, after: Mapping[str, State], wanted: Mapping[str, Outcome]

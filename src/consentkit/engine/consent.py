@@ -1,25 +1,38 @@
-"""What a handler or template of the site is given: the visitor's decision, ready to ask."""
+"""What a handler or template of the site is given: the visitor's decision, ready to ask.
+
+Most requests never ask, so that the decision is made when somebody does.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from msgspec import Struct
 
 from consentkit.consent import Decision
 
+if TYPE_CHECKING:
+    from consentkit.engine.exchange import Exchange
+
 __all__ = ["Consent"]
 
 
-class Consent(Struct, frozen=True, kw_only=True):
-    """A visitor's consent, as the site's own code sees it.
+class Consent(Struct, frozen=True):
+    """A visitor's consent, as the site's own code sees it."""
 
-    Attributes:
-        decision: the state of every category, and why it is so.
-        settings_url: the page where the choice is made and changed.
-    """
+    _exchange: Callable[[], Exchange]
 
-    decision: Decision
-    settings_url: str
+    @property
+    def decision(self) -> Decision:
+        """The state of every category, and why it is so."""
+        return self._exchange().decision
+
+    @property
+    def settings_url(self) -> str:
+        """The page where the choice is made and changed."""
+        return self._exchange().home
 
     def granted(self, category: str) -> bool:
         """Whether the visitor agreed to a category."""

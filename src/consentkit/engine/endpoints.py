@@ -51,6 +51,9 @@ _PAGE: tuple[Header, ...] = (
         ),
     ),
 )
+# When we began to honour it; a site's own date is that of its policy (GPC 3.4, lastUpdate).
+_SUPPORT_SINCE = "2026-11-22"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))?")
 _DATA: tuple[Header, ...] = (*_OWN, *_NOTHING, (b"content-type", _JSON))
 
 
@@ -86,12 +89,16 @@ class Endpoints:
             return Reply(status=308, headers=(*_OWN, *_NOTHING, location))
         if path == "/" and method == "POST":
             return self._choose(exchange, body)
+        if path == "/csp" and method == "POST" and self._kit.settings.csp == "report":
+            return self._report(exchange, body)
         pages = {
             "/": self._preferences,
             "/state": self._state,
             "/policy": self._policy,
             "gpc": self._gpc,  # other paths start with a slash
         }
+        if self._kit.settings.debug:
+            pages["/csp"] = self._reports
         page = pages.get(path)
         if page is None and not path.startswith("/static/"):
             raise RequestRefused(404, "There is no such page.")
@@ -141,8 +148,26 @@ class Endpoints:
         return self._json(200, self._choices.state(exchange.decision))
 
     def _gpc(self, _exchange: Exchange) -> Reply:
-        """Support for Global Privacy Control (GPC 3.4)."""
-        return self._json(200, {"gpc": True})
+        """Support for Global Privacy Control (GPC 3.4), which is the same for everybody."""
+        effective = self._kit.settings.policy.effective
+        since = effective if _DATE.fullmatch(effective) else _SUPPORT_SINCE
+        body = json.dumps({"gpc": True, "lastUpdate": since}).encode("ascii")
+        cache = (b"cache-control", b"public, max-age=86400")
+        headers = (*_COMMON, *_NOTHING, (b"content-type", _JSON), cache)
+        return Reply(status=200, headers=headers, body=body)
+
+    def _report(self, exchange: Exchange, body: bytes) -> Reply:
+        """A browser's report. It gets no answer worth reading, whatever it sent."""
+        if len(body) > exchange.body_limit:
+            raise RequestRefused(413, "This is too long for a report.")
+        if self._kit.reporting.take(exchange.request.client):
+            raise RequestRefused(429, "Too many reports in a short time.")
+        self._kit.reports.add(body)
+        return Reply(status=204, headers=(*_OWN, *_NOTHING))
+
+    def _reports(self, _exchange: Exchange) -> Reply:
+        """What was reported to this process, for the developer of the site."""
+        return self._json(200, {"undeclared": self._kit.reports.hosts()})
 
     def _asset(self, exchange: Exchange, name: str) -> Reply:
         asset = find_asset(name)

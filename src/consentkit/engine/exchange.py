@@ -10,9 +10,8 @@ from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from consentkit.consent import Signals
+from consentkit.consent import Decision, Signals
 from consentkit.consent.signals import is_bot
-from consentkit.engine.assets import asset_names
 from consentkit.engine.body import Body
 from consentkit.engine.coding import (
     Decoder,
@@ -23,8 +22,9 @@ from consentkit.engine.coding import (
     readable_codings,
 )
 from consentkit.engine.consent import Consent
-from consentkit.engine.csp import nonce_of
+from consentkit.engine.debug import closing_comment, explanation
 from consentkit.engine.messages import Header, Reply, Request
+from consentkit.engine.passing import may_be_page
 from consentkit.engine.validators import conditions_for, mark_etag, mark_private, with_vary
 from consentkit.gate import Gate, Insertions, Judge, Verdict
 from consentkit.gate.headers import CONTACTS, gate_headers
@@ -41,8 +41,6 @@ _BODY_FIELDS = frozenset(
 )
 _CONDITIONS = (b"if-none-match", b"if-modified-since")
 _FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-pjax", b"x-up-target")
-# What browsers accept in the first place when they load something else than a page.
-_OTHER_TYPES = (b"image/", b"text/css", b"video/", b"audio/", b"font/")
 _NO_BODY = frozenset({204, 205, 304})
 
 
@@ -65,24 +63,41 @@ class Exchange:
 
     Attributes:
         request: its facts.
-        consent: what the site's own code is given.
-        is_endpoint: whether one of our own pages answers it.
     """
 
-    def __init__(
-        self,
-        kit: ConsentKit,
-        request: Request,
-        signals: Signals,
-        consent: Consent,
-        endpoint: str | None,
-    ) -> None:
+    def __init__(self, kit: ConsentKit, request: Request) -> None:
         self._kit = kit
-        self._endpoint = endpoint
+        self._endpoint = kit.endpoint(request.path)
         self.request = request
-        self.signals = signals
-        self.consent = consent
-        self.decision = consent.decision
+
+    @cached_property
+    def _decided(self) -> tuple[Signals, Decision]:
+        """Never raises: a fault of ours leaves everything denied."""
+        try:
+            return self._kit.decide(self.request)
+        except Exception:
+            log.exception("a request could not be looked at; nothing counts as granted")
+            return Signals(), self._kit.nothing
+
+    @property
+    def signals(self) -> Signals:
+        """What the request says of its visitor."""
+        return self._decided[0]
+
+    @property
+    def decision(self) -> Decision:
+        """What the visitor agreed to."""
+        return self._decided[1]
+
+    @cached_property
+    def consent(self) -> Consent:
+        """What the site's own code is given."""
+        return Consent(lambda: self)
+
+    @cached_property
+    def home(self) -> str:
+        """The path of the preferences page."""
+        return self._kit.home(self.request.root)
 
     @property
     def is_endpoint(self) -> bool:
@@ -117,9 +132,15 @@ class Exchange:
         return self.signals.cookies.get(self._kit.cookies.name(category), ())
 
     @property
+    def shown(self) -> Decision:
+        """The decision that pages are made by: about nobody when they are the same for all."""
+        return self._kit.nothing if self._kit.settings.shared_cache else self.decision
+
+    @property
     def state(self) -> bytes:
         """The consent state of a page, for its entity tag."""
-        return f"{self._kit.build}.{self.decision.key}".encode()
+        shared = self._kit.settings.shared_cache
+        return f"{self._kit.build}.{'shared' if shared else self.decision.key}".encode()
 
     def inward_headers(self) -> Sequence[Header]:
         """The request headers for the app: conditions it may judge by, codings we can read."""
@@ -147,10 +168,7 @@ class Exchange:
     @property
     def _may_be_page(self) -> bool:
         """Whether the answer may be HTML, as far as the request tells."""
-        destination = self.request.header(b"sec-fetch-dest")
-        if destination and destination != b"empty":
-            return self._is_navigation
-        return not self.request.header(b"accept").startswith(_OTHER_TYPES)
+        return may_be_page(self.request.header(b"sec-fetch-dest"), self.request.header(b"accept"))
 
     @property
     def _is_navigation(self) -> bool:
@@ -177,13 +195,14 @@ class Exchange:
             return Plan(headers=[*kept, self._kit.closed])
 
     def _plan(self, status: int, headers: Sequence[Header], first: bytes) -> Plan:
-        judge = Judge(self._kit.policy, self.decision.grants, self.request.host)
-        headers = gate_headers(
-            headers, judge, lambda name: self._kit.gates_cookie(name, self.decision)
-        )
+        kit = self._kit
+        page = status >= 200 and status not in _NO_BODY and is_html(headers, first)
+        decision = self.shown if page else self.decision
+        judge = Judge(kit.policy, decision.grants, self.request.host)
+        headers = gate_headers(headers, judge, lambda name: kit.gates_cookie(name, decision))
         if status == 304 and self._inward[1]:
             return Plan(headers=self._page_headers(headers, keep_length=True))
-        if status < 200 or status in _NO_BODY or not is_html(headers, first):
+        if not page:
             return Plan(headers=headers)
         codings = content_codings(headers)
         partial = status == 206 or any(name.lower() == b"content-range" for name, _ in headers)
@@ -193,13 +212,25 @@ class Exchange:
             or not can_decode(codings)
         ):
             return self._unprotected(headers, partial=partial)
-        page = self._page_headers(headers, keep_length=False)
+        fence = [] if kit.settings.shared_cache else self._fence(headers)
+        sent = self._page_headers(headers, keep_length=False)
         if codings:
-            page = [(name, value) for name, value in page if name.lower() != b"content-encoding"]
+            sent = [(name, value) for name, value in sent if name.lower() != b"content-encoding"]
+        sent += fence
+        if kit.settings.csp == "report":
+            sent += kit.fence.report_only(self.request.host, f"{self.home}csp", self.is_secure)
+        if kit.settings.debug:
+            sent.append((b"x-consentkit", explanation(decision).encode("ascii")))
         if self.request.method == "HEAD":
-            return Plan(headers=page)
-        gate = Gate(judge, self._insertions(headers), self._placeholder, self._kit.settings.limits)
-        return Plan(headers=page, body=Body(gate, [Decoder(c) for c in reversed(codings)]))
+            return Plan(headers=sent)
+        insertions = self.insertions(headers, fenced=bool(fence))
+        gate = Gate(judge, insertions, self._placeholder, kit.settings.limits)
+        end = closing_comment(decision, judge) if kit.settings.debug and insertions else None
+        return Plan(headers=sent, body=Body(gate, [Decoder(c) for c in reversed(codings)], end))
+
+    def _fence(self, headers: Sequence[Header]) -> list[Header]:
+        """The second policy of a page."""
+        return self._kit.fence.second(headers, self.decision.grants, self.request.host)
 
     def _page_headers(
         self, headers: Sequence[Header], *, keep_length: bool, keep_etag: bool = False
@@ -213,48 +244,55 @@ class Exchange:
                     kept.append((name, marked))
             elif keep_length or lower not in _BODY_FIELDS:
                 kept.append((name, value))
-        if self._kit.settings.honour_gpc:
-            return mark_private(with_vary(kept, b"Cookie", b"Sec-GPC"))
-        return mark_private(with_vary(kept, b"Cookie"))
+        if self._kit.settings.shared_cache:
+            return kept
+        return mark_private(with_vary(kept, *self._kit.varies))
 
     def _unprotected(self, headers: Sequence[Header], *, partial: bool) -> Plan:
         """A page that cannot be rewritten: no third party may load on it, unless all may."""
         headers = self._page_headers(headers, keep_length=True, keep_etag=partial)
-        if self._kit.policy.holds_nothing(self.decision.grants):
+        if self._kit.policy.holds_nothing(self.shown.grants):
             return Plan(headers=headers)
         if self._kit.settings.on_unprotected == "503" and not partial:
             reply = self._kit.endpoints.unavailable(self)
             return Plan(headers=reply.headers, instead=reply)
         return Plan(headers=[*headers, self._kit.closed])
 
-    def _insertions(self, headers: Sequence[Header]) -> Insertions | None:
-        """What goes into the page; None for a fragment that asked to be one."""
-        request = self.request
+    def insertions(self, headers: Sequence[Header], *, fenced: bool = False) -> Insertions | None:
+        """What goes into the page; None for a fragment that asked to be one.
+
+        Args:
+            headers: of the site's response.
+            fenced: whether the page gets a second policy, under which nothing more comes alive.
+        """
+        request, kit, decision = self.request, self._kit, self.shown
         destination = request.header(b"sec-fetch-dest")
         if destination not in (b"", b"document", b"iframe", b"frame") or _is_fragment(request):
             return None
-        kit, decision = self._kit, self.decision
-        styles = b'<link rel="stylesheet" data-consentkit="styles" href="%b"' % (
-            f"{kit.home(request.root)}static/{asset_names()[0]}".encode()
-        )
-        nonce = nonce_of(headers)
-        styles += b' nonce="' + nonce + b'">' if nonce else b">"
         state = b"unset" if decision.undecided else b"set"
+        if kit.settings.shared_cache:
+            state = b"shared"
         return Insertions(
-            head=styles + kit.client(request.root, decision, nonce),
+            head=kit.head(request.root, decision, headers, fenced=fenced),
             body=self._banner() if destination in (b"", b"document") else b"",
             html=b' data-consentkit-state="' + state + b'"',
         )
 
     def _banner(self) -> bytes:
-        """The banner for a visitor who has something to decide."""
-        kit, settings = self._kit, self._kit.settings
-        if not self.decision.undecided or not settings.banner.enabled:
+        """The banner for a visitor who has something to decide.
+
+        A page that is the same for all has it for all, without what belongs to a single visit.
+        """
+        kit, settings, decision = self._kit, self._kit.settings, self.shown
+        if not decision.undecided or not settings.banner.enabled:
             return b""
         try:
+            if settings.shared_cache:
+                path = self.request.url.partition("?")[0]
+                return kit.banner(self.request.root, decision).fill(next=path, token="")
             if settings.bots == "no-banner" and is_bot(self.request.header(b"user-agent")):
                 return b""
-            parts = kit.banner(self.request.root, self.decision)
+            parts = kit.banner(self.request.root, decision)
             return parts.fill(next=self.request.url, token=kit.tokens.make())
         except Exception:
             log.exception("the banner could not be made; the page goes out without it")
@@ -262,7 +300,7 @@ class Exchange:
 
     def _placeholder(self, verdict: Verdict, url: str) -> bytes:
         try:
-            return self._kit.placeholder(self.request.root, verdict, url, self.decision)
+            return self._kit.placeholder(self.request.root, verdict, url, self.shown)
         except Exception:
             log.exception("the placeholder of an embed could not be made")
             return b""

@@ -18,7 +18,7 @@ from consentkit.log import Source
 
 __all__ = ["Submission", "check_origin", "read_submission", "safe_next"]
 
-_ACTIONS = ("accept", "reject", "save")
+_ACTIONS = ("accept", "reject", "save", "gpc")
 _SOURCES: dict[str, Source] = {s: s for s in ("banner", "preferences", "embed", "api")}
 _FIELDS = 200
 _FORM = "application/x-www-form-urlencoded"
@@ -30,7 +30,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     """What a visitor sent.
 
     Attributes:
-        action: ``accept``, ``reject`` or ``save``.
+        action: ``accept``, ``reject`` or ``save``; ``gpc`` when the browser objects by itself.
         categories: those to grant; for ``save`` alone.
         next: where to go afterwards; a checked path, or empty.
         token: of the page that the choice was made on.

@@ -10,38 +10,41 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from consentkit.banner.render import BannerParts, Renderer
-from consentkit.consent import ChoiceCookies, Decision, Signals, decide, nothing_granted
+from consentkit.consent import ChoiceCookies, Decider, Decision, Signals, nothing_granted
 from consentkit.consent.signals import parse_cookies, sends_gpc
 from consentkit.engine.assets import asset_names
-from consentkit.engine.consent import Consent
-from consentkit.engine.csp import closed_policy
+from consentkit.engine.csp import Fence, may_inline, nonce_of
 from consentkit.engine.endpoints import Endpoints
 from consentkit.engine.exchange import Exchange
 from consentkit.engine.limits import RateLimit
-from consentkit.engine.messages import Request
+from consentkit.engine.messages import Header, Request
 from consentkit.engine.recorder import Recorder
+from consentkit.engine.reports import Reports
+from consentkit.engine.signals import consent_defaults, said
 from consentkit.engine.tokens import FormTokens
 from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
 from consentkit.gate.urls import locate_text
 from consentkit.log import Log, new_id, open_log
-from consentkit.policy import Policy
+from consentkit.policy import Policy, country_of
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
 __all__ = ["ConsentKit"]
 
 log = logging.getLogger("consentkit")
 
+_LOGGER = log  # "log" is the consent log where a kit is made
 _KEPT = 256  # rendered parts of one kind: there are as many as states and mount points
 _LONG = 2048
+_GPC = "/.well-known/gpc.json"
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,6 +71,7 @@ class ConsentKit:
     ) -> None:
         self.settings = load_settings(settings)
         self.clock = clock
+        self._prefix = self.settings.prefix
         faults: list[Fault] = []
         policy = _made(faults, lambda: Policy(self.settings))
         renderer = _made(faults, lambda: _renderer(self.settings.banner))
@@ -75,6 +79,8 @@ class ConsentKit:
             raise SettingsError(tuple(faults))
         self.policy, self.renderer = policy, renderer
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
+        self._decider = Decider(self.policy, self.cookies)
+        self._country = self.settings.country_header.lower().encode("ascii")
         store = open_log(self.settings.log.url) if log is None else log
         self.recorder = Recorder(store, time.monotonic)
         self.rate = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
@@ -83,40 +89,53 @@ class ConsentKit:
         self.tokens = FormTokens(self.settings.secret_keys, self.shown, new_id)
         build = " ".join((*asset_names(), self.policy.build))
         self.build = hashlib.sha256(build.encode()).hexdigest()[:12]
-        self.closed = (b"content-security-policy", closed_policy(self.settings.allow))
+        self.fence = Fence(self.policy)
+        self.closed = self.fence.closed
+        self.said = said(self.policy)
+        prints = " ".join(f"{c.id}={self.policy.fingerprint(c.id)}" for c in self.policy.choosable)
+        self._prints = f' data-prints="{prints}"'
+        self.varies = _varies(self.settings)
+        self._heads: dict[tuple[object, ...], bytes] = {}
         self._views: dict[str, Views] = {}
         self._banners: dict[tuple[str, str, bool], BannerParts] = {}
         self._placeholders: dict[tuple[str, str, str], bytes] = {}
-        self._nothing = nothing_granted(self.policy)
+        self.nothing = nothing_granted(self.policy)
+        self.reports = Reports()
+        self.reporting = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
         self.endpoints = Endpoints(self)
+        if self.settings.debug:
+            logging.getLogger("consentkit").warning(
+                "debug is on: pages tell every visitor what was held back and why"
+            )
 
     def begin(self, request: Request) -> Exchange:
-        """Look at a request. Never raises: a fault of ours leaves everything denied."""
-        try:
-            cookies = parse_cookies(request.all(b"cookie"))
-            signals = Signals(
-                cookies=cookies,
-                gpc=sends_gpc(request.all(b"sec-gpc")),
-            )
-            decision = decide(self.policy, self.cookies, signals)
-        except Exception:
-            log.exception("a request could not be looked at; nothing counts as granted")
-            signals, decision = Signals(), self._nothing
-        home = self.home(request.root)
-        consent = Consent(decision=decision, settings_url=home)
-        endpoint = self._endpoint(request.path)
-        return Exchange(self, request, signals, consent, endpoint)
+        """Look at a request. Never raises; its visitor's decision is made when it is needed."""
+        return Exchange(self, request)
 
-    def _endpoint(self, path: str) -> str | None:
+    def decide(self, request: Request) -> tuple[Signals, Decision]:
+        """What a request says of its visitor, and what that comes to."""
+        country = request.header(self._country) if self._country else b""
+        signals = Signals(
+            cookies=parse_cookies(request.all(b"cookie")),
+            gpc=sends_gpc(request.all(b"sec-gpc")),
+            country=country_of(country.decode("latin-1")) if country else "",
+        )
+        return signals, self._decider.decide(signals)
+
+    def endpoint(self, path: str) -> str | None:
         """The part of a path behind our prefix, or ``gpc``; None when the path is not ours."""
         prefix = self.settings.prefix
         if path == prefix:
             return ""
         if path.startswith(prefix) and path[len(prefix)] == "/":
             return path[len(prefix) :]
-        if path == "/.well-known/gpc.json" and self.settings.honour_gpc:
+        if path == _GPC and self.settings.honour_gpc:
             return "gpc"
         return None
+
+    def may_answer(self, path: str) -> bool:
+        """Whether one of our own pages may be meant by a path that may have a mount point in it."""
+        return self._prefix in path or path.endswith(_GPC)
 
     def home(self, root: str) -> str:
         """The path of the preferences page, as links, attributes and headers need it.
@@ -134,18 +153,60 @@ class ConsentKit:
             _keep(self._views, root, views)
         return views
 
-    def client(self, root: str, decision: Decision, nonce: bytes = b"") -> bytes:
-        """Our script. It is told what counts: of a cookie it cannot see whether it still does."""
-        home = self.home(root)
-        granted = " ".join(key for key, state in decision.states.items() if state == "granted")
+    def head(
+        self, root: str, decision: Decision, headers: Sequence[Header], *, fenced: bool
+    ) -> bytes:
+        """Our part of a page's head: consent signals first, then our style sheet and script."""
+        nonce, inline = nonce_of(headers), may_inline(headers)
+        key = (root, decision.regime, decision.key, nonce, inline, fenced)
+        head = self._heads.get(key)
+        if head is None:
+            mark = b' nonce="' + nonce + b'"' if nonce else b""
+            home = self.home(root).encode("ascii")
+            style_sheet, script = (name.encode("ascii") for name in asset_names())
+            head = consent_defaults(self, root, decision, nonce, inline=inline)
+            head += b'<link rel="stylesheet" data-consentkit="styles" href="%bstatic/%b"%b>' % (
+                home, style_sheet, mark
+            )  # fmt: skip
+            head += b'<script data-consentkit="client" data-action="%b"%b ' % (
+                home, self.client_marks(decision, reloads=fenced)
+            )  # fmt: skip
+            head += b'src="%bstatic/%b" defer%b></script>' % (home, script, mark)
+            if not nonce:
+                _keep(self._heads, key, head)
+        return head
+
+    def client_marks(self, decision: Decision, *, reloads: bool) -> bytes:
+        """The attributes of our script: what counts, which it cannot see of a cookie.
+
+        Args:
+            reloads: whether what is granted cannot come alive without a new page.
+        """
+        marks = f' data-cookie-prefix="{escape(self.settings.cookies.prefix)}"'
+        if self.settings.shared_cache:
+            return (marks + self._prints).encode("ascii")
         denied = " ".join(key for key, state in decision.states.items() if state == "denied")
-        mark = f' nonce="{nonce.decode("ascii")}"' if nonce else ""
-        return (
-            f'<script data-consentkit="client" data-action="{home}" '
-            f'data-cookie-prefix="{escape(self.settings.cookies.prefix)}" '
-            f'data-granted="{granted}" data-denied="{denied}" '
-            f'src="{home}static/{asset_names()[1]}" defer{mark}></script>'
-        ).encode("ascii")
+        marks += f' data-granted="{_granted(decision)}" data-denied="{denied}"'
+        if reloads:
+            marks += " data-reload"
+        if not decision.gpc_recorded:
+            marks += ' data-gpc="record"'
+        elif self._may_object(decision):
+            marks += ' data-gpc="watch"'
+        return marks.encode("ascii")
+
+    def _may_object(self, decision: Decision) -> bool:
+        """Whether something is on that Global Privacy Control, if only it were seen, turns off."""
+        regime = self.policy.regimes.of(decision.country)
+        return regime.gpc and "no objection" in decision.why.values()
+
+    def told(self, decision: Decision) -> bytes:
+        """The attributes by which the script of consent signals knows what is granted."""
+        if self.settings.shared_cache:
+            prefix = escape(self.settings.cookies.prefix)
+            return f'{self._prints} data-cookie-prefix="{prefix}"'.encode("ascii")
+        undecided = " data-undecided" if decision.undecided else ""
+        return f' data-granted="{_granted(decision)}"{undecided}'.encode("ascii")
 
     def banner(self, root: str, decision: Decision) -> BannerParts:
         """The banner for a visitor in this state, rendered once."""
@@ -198,6 +259,17 @@ class ConsentKit:
 def _host(url: str) -> str:
     place = locate_text(url)
     return place.host if place else ""
+
+
+def _varies(settings: Settings) -> tuple[bytes, ...]:
+    """The request headers that pages depend on."""
+    country = settings.country_header.encode("ascii")
+    honours = settings.honour_gpc or any(regime.gpc for regime in settings.regimes)
+    return (b"Cookie", *([b"Sec-GPC"] if honours else []), *([country] if country else []))
+
+
+def _granted(decision: Decision) -> str:
+    return " ".join(key for key, state in decision.states.items() if state == "granted")
 
 
 def _renderer(settings: BannerSettings) -> Renderer:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from consentkit.gate.judge import Judge
 
-__all__ = ["CONTACTS", "Header", "gate_headers"]
+__all__ = ["CONTACTS", "WATCHED", "Header", "gate_headers"]
 
 Header = tuple[bytes, bytes]
 
@@ -28,7 +28,8 @@ _URLS = frozenset({b"report-to", b"reporting-endpoints", b"nel", b"speculation-r
 CONTACTS = _URLS | {b"link", b"refresh"}
 """Headers that make a browser contact a host, in lower case."""
 
-_WATCHED = CONTACTS | {b"set-cookie"}
+WATCHED = CONTACTS | {b"set-cookie"}
+"""Headers that are judged, in lower case."""
 
 
 def gate_headers(
@@ -41,7 +42,7 @@ def gate_headers(
         judge: decides about the URLs in them.
         cookie_is_gated: whether a cookie of a name may not be set yet.
     """
-    if not any(name.lower() in _WATCHED for name, _ in headers):
+    if not any(name.lower() in WATCHED for name, _ in headers):
         return headers
     kept: list[Header] = []
     changed = False

@@ -116,6 +116,11 @@ class Judge:
             self._verdicts[key] = verdict
         return verdict
 
+    @property
+    def held(self) -> tuple[Verdict, ...]:
+        """The verdicts so far by which services were held back, each once."""
+        return tuple(verdict for verdict in self._verdicts.values() if verdict)
+
     def marked(self, names: bytes) -> Verdict:
         """The verdict on a tag that its author marked with ``data-consent``."""
         return self._verdict(set(decode_attribute(names).lower().split()), ())

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from consentkit.catalogue import Catalogue, Service, load_catalogue
+from consentkit.catalogue import Catalogue, Service, Signal, load_catalogue, shipped_signals
 from consentkit.errors import Fault, SettingsError
 from consentkit.policy.matcher import Matcher
-from consentkit.policy.sites import same_site
+from consentkit.policy.regimes import Regimes
+from consentkit.policy.sites import parent_domains, same_site
 from consentkit.settings import UNCLASSIFIED, CategorySettings, Settings, nearest
 
 __all__ = ["Policy"]
@@ -39,11 +40,16 @@ class Policy:
         self.categories: tuple[CategorySettings, ...] = settings.categories
         self.choosable = tuple(c for c in self.categories if c.mode != "none")
         self.always = frozenset(c.id for c in self.categories if c.mode == "none")
+        self.regimes = Regimes(settings)
         self._order = {category.id: place for place, category in enumerate(self.categories)}
         self._check_categories()
         self._declared = frozenset(self.catalogue.declared or ())
-        self.matcher = Matcher(self._gated())
-        self._needed = frozenset(c for s in self._gated() for c in self.requirements(s))
+        self.services = tuple(self._gated())
+        self.signals = tuple(self._signals())
+        advanced = settings.consent_mode.mode == "advanced"
+        self._ungated = frozenset(key for s in self.signals for key in s.advanced if advanced)
+        self.matcher = Matcher(self.services)
+        self._needed = frozenset(c for s in self.services for c in self.requirements(s))
         self._fingerprints = {c.id: self._fingerprint(c) for c in self.choosable}
         self._allowed = frozenset(host.lower() for host in settings.allow if host[:2] != "*.")
         self._allowed_below = tuple(host[1:].lower() for host in settings.allow if host[:2] == "*.")
@@ -72,8 +78,7 @@ class Policy:
     def build(self) -> str:
         """A short hash of all that decides how pages are gated; the keys have no part in it."""
         told = msgspec.structs.replace(self.settings, secret_keys=())
-        services = tuple(self._gated())
-        text = msgspec.json.encode((told, self.catalogue.declared, services))
+        text = msgspec.json.encode((told, self.catalogue.declared, self.services))
         return hashlib.sha256(text).hexdigest()[:16]
 
     def declared(self, category: str) -> tuple[Service, ...]:
@@ -85,12 +90,33 @@ class Policy:
             if services[key].category == category
         )
 
+    def _signals(self) -> Iterable[Signal]:
+        """What is told to vendors: those on the site's list; without one, those that insist."""
+        if self.settings.consent_mode.mode == "off":
+            return ()
+        declared = self.catalogue.declared
+        return (
+            signal
+            for signal in shipped_signals()
+            if (signal.required if declared is None else set(signal.services) & set(declared))
+        )
+
+    @property
+    def declared_services(self) -> tuple[Service, ...]:
+        """The services on the site's list, in its order."""
+        return tuple(self.catalogue.services[key] for key in self.catalogue.declared or ())
+
     def requirements(self, service: Service) -> tuple[str, ...]:
         """The categories that must be granted before a service may run.
+
+        A service that the settings let load at once, because it is told what is granted, needs
+        none.
 
         A service that a site with a list of services left out was shown to nobody, so nobody can
         have agreed to it: it needs a category that cannot be granted.
         """
+        if service.id in self._ungated and service.id in (self._declared or self._ungated):
+            return ()
         category = service.category if service.category in self._order else UNCLASSIFIED
         if category in self.always or self.catalogue.declared is None:
             return (category,)
@@ -145,6 +171,11 @@ class Policy:
         return host in self._allowed or (
             bool(self._allowed_below) and ("." + host).endswith(self._allowed_below)
         )
+
+    def site_sources(self, site: str) -> tuple[str, ...]:
+        """The site's own domain as sources of a Content-Security-Policy; none for an address."""
+        domain = parent_domains(site)[-1:]
+        return (*domain, *(f"*.{name}" for name in domain))
 
     def is_stranger(self, host: str, site: str) -> bool:
         """Whether a host that no service knows must be held back all the same (``strict``)."""

@@ -7,30 +7,38 @@ the settings file itself is opened, no environment variable is read.
 
 from consentkit.settings.checks import nearest
 from consentkit.settings.model import (
+    GPC,
     NECESSARY,
     UNCLASSIFIED,
     BannerSettings,
     CategorySettings,
     ChoiceCookieSettings,
+    ConsentModeSettings,
     CookieSettings,
     LimitSettings,
     LogSettings,
     PolicySettings,
+    RegimeSettings,
+    RegionDefaultSettings,
     ServiceSettings,
     Settings,
 )
 from consentkit.settings.reading import load_settings
 
 __all__ = [
+    "GPC",
     "NECESSARY",
     "UNCLASSIFIED",
     "BannerSettings",
     "CategorySettings",
     "ChoiceCookieSettings",
+    "ConsentModeSettings",
     "CookieSettings",
     "LimitSettings",
     "LogSettings",
     "PolicySettings",
+    "RegimeSettings",
+    "RegionDefaultSettings",
     "ServiceSettings",
     "Settings",
     "load_settings",

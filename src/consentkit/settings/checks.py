@@ -12,6 +12,7 @@ import msgspec
 
 from consentkit.errors import Fault
 from consentkit.settings.model import (
+    GPC,
     NECESSARY,
     UNCLASSIFIED,
     ServiceSettings,
@@ -69,6 +70,11 @@ def cross_checks(settings: Settings, doubtful: frozenset[str] = frozenset()) -> 
     yield from _categories(settings)
     yield from _services(settings, known="categories" not in doubtful)
     yield from _cookies(settings)
+    if "categories" not in doubtful:
+        yield from _regimes(settings)
+        yield from _consent_types(settings)
+    if "services" not in doubtful and "csp" not in doubtful:
+        yield from _csp(settings)
     if not doubtful:
         yield from _texts(settings)
 
@@ -99,6 +105,8 @@ def _categories(settings: Settings) -> Iterator[Fault]:
             yield _fault(f"{path}.id", category.id, "an id that is not used twice")
         if category.id == UNCLASSIFIED:
             yield _fault(f"{path}.id", category.id, "another id; this is for what is not declared")
+        if category.id == GPC:
+            yield _fault(f"{path}.id", category.id, "another id; this is for a browser's signal")
         if category.id == NECESSARY and category.mode != "none":
             yield _fault(f"{path}.mode", category.mode, "'none': necessary is always on")
 
@@ -118,6 +126,46 @@ def _services(settings: Settings, *, known: bool) -> Iterator[Fault]:
             url = getattr(service, key)
             if url and not is_web_url(url):
                 yield _fault(f"{path}.{key}", url, _URL)
+
+
+def _csp(settings: Settings) -> Iterator[Fault]:
+    if settings.csp in ("enforce", "report") and not settings.services:
+        yield _fault("csp", settings.csp, "'derive' or 'off', or a list of services to go by")
+    elif settings.csp == "enforce" and settings.shared_cache:
+        expected = "'derive' or 'off': with shared_cache a policy cannot follow the visitor"
+        yield _fault("csp", settings.csp, expected)
+
+
+def _regimes(settings: Settings) -> Iterator[Fault]:
+    choosable = [c.id for c in settings.categories if c.mode != "none"]
+    places: dict[str, str] = {}
+    ids: set[str] = set()
+    for i, regime in enumerate(settings.regimes):
+        path = f"regimes[{i}]"
+        if regime.id in ids or regime.id == "default":
+            yield _fault(f"{path}.id", regime.id, "an id that is not used twice, nor 'default'")
+        ids.add(regime.id)
+        for category in regime.modes:
+            if category not in choosable:
+                expected = "one of the categories " + ", ".join(choosable)
+                hint = nearest(category, choosable)
+                yield _fault(f"{path}.modes.{category}", category, expected, hint)
+        for j, country in enumerate(regime.countries):
+            if country in places:
+                expected = f"a country that is not in {places[country]} as well"
+                yield _fault(f"{path}.countries[{j}]", country, expected)
+            places[country] = f"{path}.countries"
+    if settings.regimes and not settings.country_header:
+        expected = "the header in which your CDN names the country; regimes go by it"
+        yield _fault("country_header", settings.country_header, expected)
+
+
+def _consent_types(settings: Settings) -> Iterator[Fault]:
+    ids = list(dict.fromkeys([NECESSARY, *(c.id for c in settings.categories)]))
+    for name, category in settings.consent_mode.types.items():
+        if category not in ids:
+            expected, hint = "one of the categories " + ", ".join(ids), nearest(category, ids)
+            yield _fault(f"consent_mode.types.{name}", category, expected, hint)
 
 
 def _cookies(settings: Settings) -> Iterator[Fault]:

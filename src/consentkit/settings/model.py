@@ -8,15 +8,19 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 __all__ = [
+    "GPC",
     "NECESSARY",
     "UNCLASSIFIED",
     "BannerSettings",
     "CategorySettings",
     "ChoiceCookieSettings",
+    "ConsentModeSettings",
     "CookieSettings",
     "LimitSettings",
     "LogSettings",
     "PolicySettings",
+    "RegimeSettings",
+    "RegionDefaultSettings",
     "ServiceSettings",
     "Settings",
 ]
@@ -28,6 +32,8 @@ Secret = Annotated[str, Meta(min_length=32)]
 Count = Annotated[int, Meta(ge=1, le=2**31)]
 
 NECESSARY = "necessary"
+GPC = "gpc"
+"""No category, but a cookie of that name: since when we know of Global Privacy Control."""
 UNCLASSIFIED = "unclassified"
 """The category of what nobody declared: it cannot be chosen, so it is never granted."""
 
@@ -141,6 +147,56 @@ class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(min_length=1)] = "sqlite:///consent.db"
 
 
+# ISO 3166-1, or with a part of the country after it (3166-2).
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")]
+
+
+class RegimeSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the law asks for in some countries, where it is not what ``categories`` say.
+
+    Attributes:
+        id: recorded with each choice.
+        countries: two-letter codes, or parts of a country such as ``US-CA``, which count for more.
+        modes: ``consent`` or ``objection`` by category; the others keep the mode they have.
+        gpc: whether Global Privacy Control is an objection here; left out: as ``honour_gpc`` says.
+    """
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
+    countries: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    modes: Mapping[CategoryId, Literal["consent", "objection"]] = {}
+    gpc: bool | None = None
+
+
+class RegionDefaultSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Consent types that are granted by default in some regions, until the visitor chooses."""
+
+    regions: Annotated[tuple[Country, ...], Meta(min_length=1)]
+    granted: tuple[str, ...] = ()
+
+
+class ConsentModeSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What vendors are told about consent.
+
+    Attributes:
+        mode: ``basic`` holds their tags back until they are agreed to and tells them the rest;
+            ``advanced`` lets the tags that can be told load at once, with everything denied;
+            ``off`` tells nothing.
+        types: the category that a consent type of a vendor goes by, where it is not the usual one.
+        regions: defaults for some regions, for visitors who have not chosen.
+        wait_for_update: milliseconds for which a tag that loads at once waits for a choice.
+        url_passthrough: whether links carry the id of a click on an advertisement while storage is
+            denied.
+        ads_data_redaction: whether that id is left out of what is sent while advertising is denied.
+    """
+
+    mode: Literal["basic", "advanced", "off"] = "basic"
+    types: Mapping[str, str] = {}
+    regions: tuple[RegionDefaultSettings, ...] = ()
+    wait_for_update: Annotated[int, Meta(ge=0, le=10_000)] = 500
+    url_passthrough: bool = False
+    ads_data_redaction: bool = True
+
+
 DEFAULT_CATEGORIES = (
     CategorySettings(
         id=NECESSARY,
@@ -179,7 +235,14 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         gate: ``known`` holds back every catalogued service, ``declared`` only those in
             ``services``, ``strict`` also every third party that is unknown.
         allow: hosts that are never held back.
+        regimes: what applies in which countries; elsewhere the modes of ``categories`` do.
+        country_header: the request header in which the CDN names the visitor's country.
         honour_gpc: whether ``Sec-GPC: 1`` counts as an objection.
+        consent_mode: what vendors are told about consent.
+        csp: ``derive`` adds a second Content-Security-Policy without what is not granted where the
+            site has one, ``enforce`` makes one where it has none, ``report`` only reports.
+        shared_cache: pages are the same for everybody, and the browser does the rest.
+        debug: pages tell developers what was held back and why.
         bots: whether crawlers get the banner; their pages are gated either way.
         on_unprotected: what to do with an HTML page that cannot be read (an unknown encoding):
             send it under a policy that stops all third parties, or answer 503.
@@ -193,10 +256,16 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gate: Literal["known", "strict", "declared"] = "known"
     allow: tuple[str, ...] = ()
     policy: PolicySettings = PolicySettings()
+    regimes: tuple[RegimeSettings, ...] = ()
+    country_header: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,64}\Z")] = ""
     honour_gpc: bool = True
+    consent_mode: ConsentModeSettings = ConsentModeSettings()
+    csp: Literal["off", "derive", "enforce", "report"] = "derive"
     cookies: ChoiceCookieSettings = ChoiceCookieSettings()
     banner: BannerSettings = BannerSettings()
     limits: LimitSettings = LimitSettings()
     bots: Literal["no-banner", "banner"] = "no-banner"
     on_unprotected: Literal["serve", "503"] = "serve"
     log: LogSettings = LogSettings()
+    shared_cache: bool = False
+    debug: bool = False

@@ -18,6 +18,8 @@ from consentkit.settings.model import (
     NECESSARY,
     CategorySettings,
     CookieSettings,
+    RegimeSettings,
+    RegionDefaultSettings,
     ServiceSettings,
     Settings,
 )
@@ -76,6 +78,8 @@ def _normalised(source: Mapping[str, Any]) -> dict[str, Any]:
     data = dict(source)
     if isinstance(data.get("log"), str):
         data["log"] = {"url": data["log"]}
+    if isinstance(data.get("consent_mode"), str):
+        data["consent_mode"] = {"mode": data["consent_mode"]}
     if isinstance(data.get("secret_keys"), str):
         data["secret_keys"] = [data["secret_keys"]]
     categories = data.get("categories")
@@ -134,12 +138,14 @@ class _Reader:
             if value is not None
         }
         values.setdefault("secret_keys", ())
-        for name, kind in _PARTS.items():
+        for name, kind in _NUMBERED.items():
             if name in values:  # a stand-in keeps the numbers of the entries after it right
                 values[name] = tuple(
                     kind(id=f"faulty-{i}") if entry is None else entry
                     for i, entry in enumerate(values[name])
                 )
+        if None in values.get("regimes", ()):
+            del values["regimes"]
         return Settings(**values)
 
     def _struct(self, kind: type[T], data: Mapping[str, Any], path: str) -> T | None:
@@ -181,7 +187,8 @@ class _Reader:
             return self._entry(kind, value, path)
         if get_origin(kind) is Mapping and isinstance(value, Mapping):
             before = len(self.faults)
-            read = {key: self._value(str, each, f"{path}.{key}") for key, each in value.items()}
+            item = get_args(kind)[1]
+            read = {key: self._value(item, each, f"{path}.{key}") for key, each in value.items()}
             return read if len(self.faults) == before else None
         try:
             return msgspec.convert(value, kind)
@@ -226,9 +233,14 @@ def _item_type(kind: Any) -> Any:
     return next((item for each in get_args(kind) if (item := _item_type(each)) is not None), None)
 
 
-_PARTS: Mapping[str, type[CategorySettings] | type[ServiceSettings]] = {
+_NUMBERED: Mapping[str, type[CategorySettings] | type[ServiceSettings]] = {
     "categories": CategorySettings,
     "services": ServiceSettings,
+}
+_PARTS: Mapping[str, type[Struct]] = {
+    **_NUMBERED,
+    "regimes": RegimeSettings,
+    "consent_mode.regions": RegionDefaultSettings,
 }
 
 # msgspec's words for types, in those of people who write TOML or Python.
@@ -243,6 +255,8 @@ _PLAIN = {
 
 _CHOICES = {
     "gate": ("known", "strict", "declared"),
+    "csp": ("off", "derive", "enforce", "report"),
+    "consent_mode.mode": ("basic", "advanced", "off"),
     "bots": ("no-banner", "banner"),
     "on_unprotected": ("serve", "503"),
     "cookies.same_site": ("Lax", "Strict", "None"),
@@ -254,6 +268,8 @@ _CHOICES = {
 
 
 def _choices(path: str) -> tuple[str, ...]:
+    if ".modes." in path:
+        return ("consent", "objection")
     return _CHOICES.get(path) or _CHOICES.get(path.rpartition(".")[2], ())
 
 
