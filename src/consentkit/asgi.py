@@ -8,6 +8,7 @@ length.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ _SIDE_DOORS = ("http.response.pathsend", "http.response.zerocopysend")
 # Checksums of a body that is not sent as it was (RFC 9530).
 _DIGESTS = frozenset({b"content-digest", b"content-md5", b"digest", b"repr-digest"})
 _SAFE = "/:@!$&'()*+,;=~-._"  # in a path (RFC 3986 3.3)
+_PLAIN = re.compile(rb"[A-Za-z0-9/:@!$&'()*+,;=~._%-]*")
 _ENDURED = 4_000_000  # bytes of a body that is too long
 # Visitors who wait for the log take no thread away from the site's own handlers.
 _THREADS = 8
@@ -86,8 +88,12 @@ def _request(scope: Scope) -> Request:
         path = path[len(root) :]
     else:  # servers differ in whether the path has the root path in front (ASGI HTTP spec 2.3)
         raw = None
-    # A raw path is encoded already, save for bytes that should have been.
-    url = quote(bytes(raw).partition(b"?")[0], _SAFE + "%") if raw else quote(root + path, _SAFE)
+    if raw and _PLAIN.fullmatch(raw):
+        url = raw.decode("ascii")
+    elif raw:  # encoded already, save for bytes that should have been
+        url = quote(bytes(raw).partition(b"?")[0], _SAFE + "%")
+    else:
+        url = quote(root + path, _SAFE)
     query = bytes(scope.get("query_string") or b"")
     client = scope.get("client")
     return Request(
@@ -96,7 +102,7 @@ def _request(scope: Scope) -> Request:
         root=root,
         url=f"{url}?{quote(query, _SAFE + '%?')}" if query else url,
         query=query.decode("latin-1"),
-        headers=tuple((name.lower(), value) for name, value in scope["headers"]),
+        headers=tuple([(name.lower(), value) for name, value in scope["headers"]]),
         scheme=scope.get("scheme", "http"),
         client=str(client[0]) if client else "",
     )

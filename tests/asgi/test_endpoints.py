@@ -168,7 +168,8 @@ async def test_a_fault_before_the_page_leaves_page_and_trackers_apart(
 ) -> None:
     monkeypatch.setattr(exchange, place, broken)
     headers = [(b"content-type", kind)] if kind else []
-    app = answer(start(*headers, (b"x-own", b"1"), status=203), body(PAGE))
+    headers += [(b"x-own", b"1"), (b"set-cookie", b"session=1")]
+    app = answer(start(*headers, status=203), body(PAGE))
     client = Client()
     await client.ask(ConsentMiddleware(app, kit), scope())
     assert client.status == 203

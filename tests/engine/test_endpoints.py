@@ -32,7 +32,7 @@ def is_well_formed(reply: Reply) -> None:
     assert one(reply, b"x-content-type-options") == b"nosniff"
     assert one(reply, b"content-security-policy")
     assert one(reply, b"referrer-policy") == b"same-origin"
-    if b"immutable" not in one(reply, b"cache-control"):
+    if b"public" not in one(reply, b"cache-control"):
         assert one(reply, b"cache-control") == b"no-store"
         assert one(reply, b"vary") == b"Cookie"
     for name, value in reply.headers:

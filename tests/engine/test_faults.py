@@ -45,6 +45,8 @@ def test_before_the_first_byte(
     headers = [
         HTML,
         (b"set-cookie", b"session=1"),
+        (b"vary", b"Accept"),
+        (b"content-security-policy", b"script-src 'nonce-x'"),
         (b"content-length", b"%d" % len(PAGE)),
         (b"Link", b"<https://www.google-analytics.com>; rel=preconnect"),
     ]

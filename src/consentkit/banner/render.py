@@ -124,6 +124,10 @@ class Renderer:
             notice_hash=hashlib.sha256(notice).hexdigest(),
         )
 
+    def gpc_note(self, view: NoticeView) -> bytes:
+        """Says that Global Privacy Control is honoured, where no banner says so."""
+        return _ascii(self._render("gpc.html", view.language, {"view": view}))
+
     def preferences_page(self, view: PreferencesView) -> bytes:
         """The page behind "Cookie settings", whole without JavaScript."""
         categories = self._named(view.categories, view.language)

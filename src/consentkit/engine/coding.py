@@ -6,13 +6,16 @@ import logging
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 __all__ = [
     "Decoder",
+    "Fields",
     "Header",
     "can_decode",
     "content_codings",
     "is_html",
+    "read_fields",
     "readable",
     "readable_codings",
 ]
@@ -20,6 +23,7 @@ __all__ = [
 log = logging.getLogger("consentkit")
 
 Header = tuple[bytes, bytes]
+Fields = dict[bytes, list[bytes]]
 
 _HTML = frozenset({b"text/html", b"application/xhtml+xml"})
 _TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -33,13 +37,24 @@ _UNREADABLE = re.compile(
 )
 _WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 _OUTPUT = 65_536
+_SEEN = 256  # values of a header that are remembered
 
 
-def _values(headers: Sequence[Header], name: bytes) -> list[bytes]:
+def read_fields(headers: Sequence[Header]) -> Fields:
+    """Headers by their names in lower case; what takes headers takes these as well, and quicker."""
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        fields.setdefault(name.lower(), []).append(value)
+    return fields
+
+
+def _values(headers: Sequence[Header] | Fields, name: bytes) -> Sequence[bytes]:
+    if isinstance(headers, dict):
+        return headers.get(name, ())
     return [value for key, value in headers if key.lower() == name]
 
 
-def is_html(headers: Sequence[Header], first: bytes) -> bool:
+def is_html(headers: Sequence[Header] | Fields, first: bytes) -> bool:
     """Whether a browser takes a response for a page.
 
     A response of no type is sniffed (MIME Sniffing 7.1) unless it forbids that. What is to be
@@ -49,12 +64,7 @@ def is_html(headers: Sequence[Header], first: bytes) -> bool:
     if dispositions and all(_essence(value) == b"attachment" for value in dispositions):
         return False
     # Browsers split a joined header, and take the last type in it that they can read.
-    types = [
-        essence
-        for value in _values(headers, b"content-type")
-        for part in value.split(b",")
-        if _TYPE.fullmatch(essence := _essence(part)) and essence not in _UNKNOWN
-    ]
+    types = [kind for value in _values(headers, b"content-type") for kind in _types(value)]
     if types:
         return not _HTML.isdisjoint(types)
     options = _values(headers, b"x-content-type-options")
@@ -64,16 +74,26 @@ def is_html(headers: Sequence[Header], first: bytes) -> bool:
     return not beginning or beginning.startswith(b"<")
 
 
+@lru_cache(maxsize=_SEEN)
+def _types(value: bytes) -> tuple[bytes, ...]:
+    """The media types that a browser can read in a ``Content-Type``."""
+    essences = map(_essence, value.split(b","))
+    return tuple(e for e in essences if _TYPE.fullmatch(e) and e not in _UNKNOWN)
+
+
 def _essence(value: bytes) -> bytes:
     return value.partition(b";")[0].strip().lower()
 
 
-def readable(headers: Sequence[Header], first: bytes) -> bool:
+def readable(headers: Sequence[Header] | Fields, first: bytes) -> bool:
     """Whether the page's bytes can be tokenized as they are (HTML 13.2.3.2, encoding sniffing)."""
     types = _values(headers, b"content-type")
-    if any(b"application/xhtml" in value.lower() for value in types):
-        return False  # XML has rules of its own
-    labels = [label for value in types for label in _CHARSET.findall(value)]
+    labels = []
+    for value in types:
+        xml, found = _labels(value)
+        if xml:
+            return False  # XML has rules of its own
+        labels += found
     if not labels:
         labels = _META_CHARSET.findall(first[:1024])
         # What a page says of itself in ASCII is not in UTF-16 (HTML 13.2.3.2, prescan).
@@ -81,7 +101,13 @@ def readable(headers: Sequence[Header], first: bytes) -> bool:
     return not any(map(_UNREADABLE.match, labels))
 
 
-def content_codings(headers: Sequence[Header]) -> list[bytes]:
+@lru_cache(maxsize=_SEEN)
+def _labels(value: bytes) -> tuple[bool, list[bytes]]:
+    """Whether a ``Content-Type`` is for XML, and the encodings in it."""
+    return b"application/xhtml" in value.lower(), _CHARSET.findall(value)
+
+
+def content_codings(headers: Sequence[Header] | Fields) -> list[bytes]:
     """The codings of a body in the order in which they were applied (RFC 9110 8.4)."""
     return [
         coding

@@ -39,6 +39,12 @@ class Consent(Struct, frozen=True):
         return self.decision.granted(category)
 
     @property
+    def gpc(self) -> bool:
+        """Whether the browser sends Global Privacy Control and it is honoured; some laws want
+        visitors to be shown that."""
+        return self.decision.gpc
+
+    @property
     def categories(self) -> dict[str, str]:
         """Every category with ``granted``, ``denied`` or ``unset``."""
         return dict(self.decision.states)

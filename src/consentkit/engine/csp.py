@@ -17,7 +17,7 @@ from msgspec import Struct
 from consentkit.catalogue import Host
 from consentkit.policy import Policy
 
-__all__ = ["Fence", "Header", "closed_policy", "may_inline", "nonce_of"]
+__all__ = ["CSP", "Fence", "Header", "closed_policy", "may_inline", "nonce_of"]
 
 Header = tuple[bytes, bytes]
 
@@ -208,7 +208,10 @@ class Fence:
         return [policy, *headers] if secure else [policy]
 
     def _lessened(self, text: str, granted: frozenset[str], site: str) -> str:
-        """A policy of the site without what is not granted; empty when it has nothing of that."""
+        """A policy of the site without what is not granted; empty when it has nothing of that.
+
+        A visitor may load a single embed without granting its category, so frames keep embeds.
+        """
         directives = _directives(text)
         less: list[str] = []
         changed = False
@@ -216,11 +219,13 @@ class Fence:
         for name, sources in directives.items():
             if name not in _FETCHING:
                 continue
-            # A visitor may load a single embed without granting its whole category.
-            embeds = name in _FRAMES or (name == "default-src" and not framed)
-            kept = [s for s in sources if not self._sourced(s, granted, site, embeds)]
+            kept = [s for s in sources if not self._sourced(s, granted, site, name in _FRAMES)]
             changed = changed or len(kept) < len(sources)
-            less.append(" ".join((name, *(kept or (sources and ["'none'"])))))
+            less.append(_directive(name, kept))
+            if name == "default-src" and not framed:
+                frames = [s for s in sources if not self._sourced(s, granted, site, True)]
+                if frames != kept:
+                    less.append(_directive("frame-src", frames))
         return "; ".join(less) if changed else ""
 
     def _gated_source(self, source: str, granted: frozenset[str], site: str, embeds: bool) -> bool:
@@ -255,6 +260,10 @@ class Fence:
         everything = " ".join(dict.fromkeys(sources))
         framed = " ".join(dict.fromkeys([*sources, *frames]))
         return f"default-src {everything}" + (f"; frame-src {framed}" if frames else "")
+
+
+def _directive(name: str, sources: Sequence[str]) -> str:
+    return " ".join((name, *(sources or ["'none'"])))
 
 
 def _host_sources(host: Host) -> tuple[str, ...]:

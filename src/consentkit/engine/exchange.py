@@ -15,19 +15,22 @@ from consentkit.consent.signals import is_bot
 from consentkit.engine.body import Body
 from consentkit.engine.coding import (
     Decoder,
+    Fields,
     can_decode,
     content_codings,
     is_html,
+    read_fields,
     readable,
     readable_codings,
 )
 from consentkit.engine.consent import Consent
+from consentkit.engine.csp import CSP
 from consentkit.engine.debug import closing_comment, explanation
 from consentkit.engine.messages import Header, Reply, Request
 from consentkit.engine.passing import may_be_page
 from consentkit.engine.validators import conditions_for, mark_etag, mark_private, with_vary
 from consentkit.gate import Gate, Insertions, Judge, Verdict
-from consentkit.gate.headers import CONTACTS, gate_headers
+from consentkit.gate.headers import CONTACTS, WATCHED, gate_headers
 
 if TYPE_CHECKING:
     from consentkit.engine.kit import ConsentKit
@@ -38,6 +41,9 @@ log = logging.getLogger("consentkit")
 
 _BODY_FIELDS = frozenset(
     b"content-length content-md5 content-digest repr-digest digest accept-ranges".split()
+)
+_CACHING = frozenset(
+    {b"vary", b"cache-control", b"surrogate-control", b"x-accel-expires", b"edge-control"}
 )
 _CONDITIONS = (b"if-none-match", b"if-modified-since")
 _FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-pjax", b"x-up-target")
@@ -196,24 +202,26 @@ class Exchange:
 
     def _plan(self, status: int, headers: Sequence[Header], first: bytes) -> Plan:
         kit = self._kit
-        page = status >= 200 and status not in _NO_BODY and is_html(headers, first)
+        fields = read_fields(headers)
+        page = status >= 200 and status not in _NO_BODY and is_html(fields, first)
         decision = self.shown if page else self.decision
         judge = Judge(kit.policy, decision.grants, self.request.host)
-        headers = gate_headers(headers, judge, lambda name: kit.gates_cookie(name, decision))
+        if not WATCHED.isdisjoint(fields):
+            headers = gate_headers(headers, judge, lambda name: kit.gates_cookie(name, decision))
         if status == 304 and self._inward[1]:
-            return Plan(headers=self._page_headers(headers, keep_length=True))
+            return Plan(headers=self._page_headers(headers, fields, keep_length=True))
         if not page:
             return Plan(headers=headers)
-        codings = content_codings(headers)
-        partial = status == 206 or any(name.lower() == b"content-range" for name, _ in headers)
+        codings = content_codings(fields)
+        partial = status == 206 or b"content-range" in fields
         if (
             partial
-            or not readable(headers, first if not codings else b"")
+            or not readable(fields, first if not codings else b"")
             or not can_decode(codings)
         ):
-            return self._unprotected(headers, partial=partial)
-        fence = [] if kit.settings.shared_cache else self._fence(headers)
-        sent = self._page_headers(headers, keep_length=False)
+            return self._unprotected(headers, fields, partial=partial)
+        fence = self._fence(headers, fields)
+        sent = self._page_headers(headers, fields, keep_length=False)
         if codings:
             sent = [(name, value) for name, value in sent if name.lower() != b"content-encoding"]
         sent += fence
@@ -223,17 +231,26 @@ class Exchange:
             sent.append((b"x-consentkit", explanation(decision).encode("ascii")))
         if self.request.method == "HEAD":
             return Plan(headers=sent)
-        insertions = self.insertions(headers, fenced=bool(fence))
+        policies = headers if CSP in fields else ()
+        insertions = self.insertions(policies, fenced=bool(fence))
         gate = Gate(judge, insertions, self._placeholder, kit.settings.limits)
         end = closing_comment(decision, judge) if kit.settings.debug and insertions else None
         return Plan(headers=sent, body=Body(gate, [Decoder(c) for c in reversed(codings)], end))
 
-    def _fence(self, headers: Sequence[Header]) -> list[Header]:
-        """The second policy of a page."""
+    def _fence(self, headers: Sequence[Header], fields: Fields) -> list[Header]:
+        """The second policy of a page; what is the same for all can have none."""
+        settings = self._kit.settings
+        if settings.shared_cache or not (CSP in fields or settings.csp == "enforce"):
+            return []
         return self._kit.fence.second(headers, self.decision.grants, self.request.host)
 
     def _page_headers(
-        self, headers: Sequence[Header], *, keep_length: bool, keep_etag: bool = False
+        self,
+        headers: Sequence[Header],
+        fields: Fields,
+        *,
+        keep_length: bool,
+        keep_etag: bool = False,
     ) -> list[Header]:
         kept: list[Header] = []
         for name, value in headers:
@@ -246,11 +263,14 @@ class Exchange:
                 kept.append((name, value))
         if self._kit.settings.shared_cache:
             return kept
+        if not any(name in _CACHING or name.endswith(b"cdn-cache-control") for name in fields):
+            kept += self._kit.caching  # as the two below would, with nothing to heed
+            return kept
         return mark_private(with_vary(kept, *self._kit.varies))
 
-    def _unprotected(self, headers: Sequence[Header], *, partial: bool) -> Plan:
+    def _unprotected(self, headers: Sequence[Header], fields: Fields, *, partial: bool) -> Plan:
         """A page that cannot be rewritten: no third party may load on it, unless all may."""
-        headers = self._page_headers(headers, keep_length=True, keep_etag=partial)
+        headers = self._page_headers(headers, fields, keep_length=True, keep_etag=partial)
         if self._kit.policy.holds_nothing(self.shown.grants):
             return Plan(headers=headers)
         if self._kit.settings.on_unprotected == "503" and not partial:
@@ -284,9 +304,12 @@ class Exchange:
         A page that is the same for all has it for all, without what belongs to a single visit.
         """
         kit, settings, decision = self._kit, self._kit.settings, self.shown
-        if not decision.undecided or not settings.banner.enabled:
+        noted = decision.gpc_recorded
+        if noted and (not decision.undecided or not settings.banner.enabled):
             return b""
         try:
+            if not (decision.undecided and settings.banner.enabled):
+                return kit.renderer.gpc_note(kit.views(self.request.root).notice(decision))
             if settings.shared_cache:
                 path = self.request.url.partition("?")[0]
                 return kit.banner(self.request.root, decision).fill(next=path, token="")

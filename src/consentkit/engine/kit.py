@@ -95,6 +95,7 @@ class ConsentKit:
         prints = " ".join(f"{c.id}={self.policy.fingerprint(c.id)}" for c in self.policy.choosable)
         self._prints = f' data-prints="{prints}"'
         self.varies = _varies(self.settings)
+        self.caching = ((b"vary", b", ".join(self.varies)), (b"cache-control", b"private"))
         self._heads: dict[tuple[object, ...], bytes] = {}
         self._views: dict[str, Views] = {}
         self._banners: dict[tuple[str, str, bool], BannerParts] = {}
@@ -157,7 +158,7 @@ class ConsentKit:
         self, root: str, decision: Decision, headers: Sequence[Header], *, fenced: bool
     ) -> bytes:
         """Our part of a page's head: consent signals first, then our style sheet and script."""
-        nonce, inline = nonce_of(headers), may_inline(headers)
+        nonce, inline = (nonce_of(headers), may_inline(headers)) if headers else (b"", True)
         key = (root, decision.regime, decision.key, nonce, inline, fenced)
         head = self._heads.get(key)
         if head is None:

@@ -33,14 +33,17 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: tuple[Header, ...] = ()
     scheme: str = "http"
     client: str = ""
+    _known: dict[bytes, bytes] = {}
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header, or nothing."""
-        return next((value for key, value in self.headers if key == name), b"")
+        if not self._known:
+            self._known.update(reversed(self.headers))
+        return self._known.get(name, b"")
 
     def all(self, name: bytes) -> Iterable[bytes]:
         """Every value of a header."""
-        return (value for key, value in self.headers if key == name)
+        return [value for key, value in self.headers if key == name]
 
     @property
     def host(self) -> str:

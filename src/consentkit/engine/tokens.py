@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Sequence
 
 from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import base64_encode
 from msgspec import Struct
 
 __all__ = ["FormToken", "FormTokens"]
@@ -42,13 +43,17 @@ class FormTokens:
         self._signer = Signer(
             keys, salt="consentkit form", key_derivation="hmac", digest_method=hashlib.sha256
         )
+        self._newest = self._signer.derive_key()
         self._key = hashlib.sha256(b"consentkit record id" + keys[-1].encode()).digest()
         self._new_id = new_id
         self.shown = shown
 
     def make(self) -> str:
         """A token for a page that is sent now."""
-        return self._signer.sign(f"{self._new_id()}.{self.shown}").decode("ascii")
+        text = f"{self._new_id()}.{self.shown}"
+        # What the signer would do, which derives its key anew each time.
+        signature = hmac.digest(self._newest, text.encode("ascii"), "sha256")
+        return f"{text}.{base64_encode(signature).decode('ascii')}"
 
     def read(self, token: str) -> FormToken | None:
         """The token that a form brought back; None when it is none of ours."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable
 
 __all__ = ["IdSource", "new_id", "rfc3339"]
@@ -59,7 +58,8 @@ class IdSource:
                 self._counter = (random >> 62) & 0x7FF
             ms, counter = self._last, self._counter
         bits = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62
-        return str(uuid.UUID(int=bits | random & (1 << 62) - 1))
+        text = f"{bits | random & (1 << 62) - 1:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 new_id = IdSource()

@@ -21,8 +21,8 @@ DEFAULT = "default"
 """The regime of countries that no regime names."""
 
 _COUNTRY = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
-# What CDNs say when they do not know: no country, Tor, an anonymous proxy, a satellite.
-_NOWHERE = frozenset({"XX", "T1", "A1", "A2", "ZZ"})
+# What CDNs say when they do not know; Tor (T1) and proxies (A1) have no two letters anyway.
+_NOWHERE = frozenset({"XX", "ZZ"})
 _ORDER = ("none", "objection", "consent")
 
 
@@ -78,6 +78,6 @@ class Regimes:
 def country_of(header: str) -> str:
     """The country in a CDN's header; empty when it names none."""
     text = header.strip().upper().replace("_", "-")
-    if not _COUNTRY.fullmatch(text) or text in _NOWHERE:
+    if not header.isascii() or not _COUNTRY.fullmatch(text) or text in _NOWHERE:
         return ""
     return text
