@@ -81,6 +81,8 @@ export function start() {
   function restore() {
     const open = words(prints).some((pair) => !current[pair.split("=")[0]]);
     root.setAttribute("data-consentkit-state", open ? "unset" : "set");
+    const box = banner();
+    if (box) box.hidden = !open;
     void revive(current);
   }
 

@@ -139,17 +139,12 @@ def test_off() -> None:
 
 
 def test_the_script_is_told_that_nothing_more_can_come_alive() -> None:
-    plain = SITE.visitor().page().body
-    fenced = SITE.visitor().page(headers=[HTML, (CSP, f"img-src {GA}".encode())]).body
-    assert b"data-reload" not in plain
-    assert fenced == plain.replace(b' data-granted="necessary" data-denied=""', b' data-granted="necessary" data-denied="" data-reload').replace(plain_token(plain), plain_token(fenced))  # fmt: skip
+    fenced = SITE.visitor().page(headers=[HTML, (CSP, f"img-src {GA}".encode())])
+    assert b"data-reload" in fenced.body
+    assert b"data-reload" not in SITE.visitor().page().body
     granted = SITE.decided("analytics", "marketing", "functional")
     page = granted.page(headers=[HTML, (CSP, f"img-src {GA}".encode())])
     assert b"data-reload" not in page.body
-
-
-def plain_token(body: bytes) -> bytes:
-    return body.split(b'name="token" value="')[1].split(b'"')[0]
 
 
 def test_enforce_makes_a_policy_of_what_is_declared_and_granted() -> None:
@@ -161,17 +156,17 @@ def test_enforce_makes_a_policy_of_what_is_declared_and_granted() -> None:
     assert default[:2] == ["'self'", "'unsafe-inline'"]
     assert {"shop.example", "*.shop.example"} <= set(default)
     assert not any("google-analytics" in word or "facebook" in word for word in default)
-    assert "www.youtube-nocookie.com" in directives["frame-src"] or "*.youtube-nocookie.com" in directives["frame-src"]  # fmt: skip
+    assert "youtube-nocookie.com" in directives["frame-src"]
     (open_,) = policies(site.decided("analytics").page())
     assert b"*.google-analytics.com" in open_
     assert b"facebook" not in open_
     assert second(f"img-src {GA}", site=site) == "img-src 'none'"
 
 
-@pytest.mark.parametrize("settings", [{"csp": "enforce"}, {"csp": "report"}])
-def test_who_lists_no_services_cannot_have_a_policy_of_them(settings: dict[str, str]) -> None:
+@pytest.mark.parametrize("csp", ["enforce", "report"])
+def test_who_lists_no_services_cannot_have_a_policy_of_them(csp: str) -> None:
     with pytest.raises(SettingsError, match="csp"):
-        Site(services=None, **settings)
+        Site(services=None, csp=csp)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from tests.engine.making import NOW, Site, Visitor
 GPC = (b"sec-gpc", b"1")
 US = (b"cf-ipcountry", b"US")
 UK = (b"cf-ipcountry", b"GB")
+OBJECTION = {"analytics": "objection", "marketing": "objection"}
 REGIMES = [
-    {"id": "us", "countries": ["US"], "modes": {"analytics": "objection", "marketing": "objection"}},
+    {"id": "us", "countries": ["US"], "modes": OBJECTION},
     {"id": "uk", "countries": ["GB"], "modes": {"analytics": "objection"}, "gpc": False},
-]  # fmt: skip
+]
 
 
 def us_site(**settings: Any) -> Site:

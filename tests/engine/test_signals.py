@@ -43,13 +43,8 @@ def said(site: Site) -> dict[str, dict[str, Any]]:
 
 
 def test_it_stands_before_every_script_of_the_page() -> None:
-    page = SITE_OF_ALL.visitor().page().body
-    assert re.search(rb"<head>\s*<script [^>]*", page)[0].startswith(  # type: ignore[index]
-        b'<head><script data-consentkit="signals"'
-    )
-
-
-SITE_OF_ALL = Site(services=None)
+    page = Site(services=None).visitor().page().body
+    assert b'<head><script data-consentkit="signals"' in page
 
 
 def test_who_is_told() -> None:
@@ -171,7 +166,8 @@ def test_the_tag_may_have_a_nonce() -> None:
 
 
 def test_basic_mode_holds_tags_back_and_advanced_lets_those_load_that_can_be_told() -> None:
-    page = b"<!doctype html><head>" + GTAG + b'<script src="https://connect.facebook.net/en_US/fbevents.js"></script></head>'  # fmt: skip
+    pixel = b'<script src="https://connect.facebook.net/en_US/fbevents.js"></script>'
+    page = b"<!doctype html><head>" + GTAG + pixel + b"</head>"
     services = ["google-analytics", "google-tag-manager", "facebook"]
     assert GTAG not in Site(services=services).visitor().page(page).body
     advanced = Site(services=services, consent_mode="advanced")
@@ -197,10 +193,13 @@ def test_the_data() -> None:
     [
         ("[[signal]]\nid='x'\nservices=['y']\nqueue='q'\nhow='push'", "types or a category"),
         ("[[signal]]\nid='x'\nservices=[]\nqueue='q'\nhow='shout'\ncategory='c'", "shout"),
-        ("[[signal]]\nid='x'\nservices=['y']\nadvanced=['z']\nqueue='q'\nhow='push'\ncategory='c'", "advanced"),
+        (
+            "[[signal]]\nid='x'\nservices=[]\nadvanced=['z']\nqueue='q'\nhow='push'\ncategory='c'",
+            "advanced",
+        ),
         ("[[signal]]\nid='x'\nqueues='q'", "queues"),
     ],
-)  # fmt: skip
+)
 def test_faults_in_the_data(data: str, fault: str) -> None:
     with pytest.raises(CatalogueError, match=fault):
         decode_signals(data.encode(), "signals.toml")

@@ -82,13 +82,17 @@ def test_any_header(header: str) -> None:
         assert found.of(country).modes == found.strictest.modes
 
 
+def with_modes(**modes: str) -> dict[str, Any]:
+    return {"regimes": [{**US, "modes": modes}]}
+
+
 @pytest.mark.parametrize(
     ("given_settings", "path", "hint"),
     [
-        ({"regimes": [{**US, "modes": {"analitics": "objection"}}]}, "regimes[0].modes.analitics", "analytics"),
-        ({"regimes": [{**US, "modes": {"necessary": "consent"}}]}, "regimes[0].modes.necessary", ""),
-        ({"regimes": [{**US, "modes": {"analytics": "objektion"}}]}, "regimes[0].modes.analytics", "objection"),
-        ({"regimes": [{**US, "modes": {"analytics": "none"}}]}, "regimes[0].modes.analytics", ""),
+        (with_modes(analitics="objection"), "regimes[0].modes.analitics", "analytics"),
+        (with_modes(necessary="consent"), "regimes[0].modes.necessary", ""),
+        (with_modes(analytics="objektion"), "regimes[0].modes.analytics", "objection"),
+        (with_modes(analytics="none"), "regimes[0].modes.analytics", ""),
         ({"regimes": [US, {**US, "countries": ["DE"]}]}, "regimes[1].id", ""),
         ({"regimes": [US, {**UK, "countries": ["US"]}]}, "regimes[1].countries[0]", ""),
         ({"regimes": [{**US, "countries": ["usa"]}]}, "regimes[0].countries[0]", ""),
@@ -97,7 +101,7 @@ def test_any_header(header: str) -> None:
         ({"regimes": [US], "country_header": ""}, "country_header", ""),
         ({"categories": ["gpc"]}, "categories[0].id", ""),
     ],
-)  # fmt: skip
+)
 def test_mistakes(given_settings: dict[str, Any], path: str, hint: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_settings({"secret_keys": [KEY], "country_header": "X", **given_settings})
