@@ -8,6 +8,7 @@ called exactly once, however the response ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import cached_property
 from http import HTTPStatus
 from itertools import chain, islice
 from pathlib import Path
@@ -15,8 +16,9 @@ from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from consentkit.engine import ConsentKit, Exchange, Plan, Reply, Request
+from consentkit.engine import Consent, ConsentKit, Exchange, Plan, Reply, Request
 from consentkit.engine.coding import is_html
+from consentkit.engine.passing import passes, wanted_codings
 from consentkit.settings import Settings
 
 __all__ = ["ConsentMiddleware", "read_body", "read_headers", "read_request", "write_headers"]
@@ -30,6 +32,8 @@ KEY = "consentkit"
 _SAFE = "/:@!$&'()*+,;=~-._"  # in a path (RFC 3986 3.3)
 _ENDURED = 4_000_000  # bytes of a body that is too long
 # Those request headers that the exchange may change for the app.
+_CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+_TELLING = ("HTTP_SEC_FETCH_DEST", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING")
 _CHANGED = (b"if-none-match", b"if-modified-since", b"accept-encoding")
 
 
@@ -55,14 +59,13 @@ class ConsentMiddleware:
         """Handle one request."""
         if KEY in environ:  # the second middleware on a way does nothing
             return self.app(environ, start_response)
-        exchange = self.kit.begin(read_request(environ))
-        if exchange.is_endpoint:
-            reply = exchange.respond(read_body(environ, environ["wsgi.input"], exchange))
-            return _send_reply(reply, exchange.request.method, start_response)
-        inner = dict(environ)
-        inner[KEY] = exchange.consent
-        write_headers(inner, exchange)
-        return _Response(exchange, start_response, self.kit.closed).run(self.app, inner)
+        if self.kit.may_answer(environ.get("PATH_INFO", "")):
+            exchange = self.kit.begin(read_request(environ))
+            if exchange.is_endpoint:
+                reply = exchange.respond(read_body(environ, environ["wsgi.input"], exchange))
+                return _send_reply(reply, exchange.request.method, start_response)
+        response = _Response(self.kit, environ, start_response)
+        return response.run(self.app, response.inner_environ())
 
 
 class _Readable(Protocol):
@@ -178,11 +181,12 @@ class _Response:
     """
 
     def __init__(
-        self, exchange: Exchange, start_response: Callable[..., Any], closed: tuple[bytes, bytes]
+        self, kit: ConsentKit, environ: Environ, start_response: Callable[..., Any]
     ) -> None:
-        self._exchange = exchange
+        self._kit = kit
+        self._environ = environ
         self._start_response = start_response
-        self._closing = closed
+        self._conditional = False
         self._held: tuple[str, NativeHeaders, ExcInfo | None] | None = None
         self._plan: Plan | None = None
         self._write: Callable[[bytes], Any] | None = None
@@ -190,6 +194,24 @@ class _Response:
         self._handed_over = False  # the server has the app's iterable itself
         self._result: Iterable[bytes] | None = None
         self._chunks: Iterator[bytes] = iter(())
+
+    @cached_property
+    def _exchange(self) -> Exchange:
+        return self._kit.begin(read_request(self._environ))
+
+    def inner_environ(self) -> Environ:
+        """The environ for the app: a copy, with what it finds of us."""
+        inner = dict(self._environ)
+        inner[KEY] = Consent(lambda: self._exchange)
+        if any(key in inner for key in _CONDITIONS):
+            self._conditional = True
+            write_headers(inner, self._exchange)
+            return inner
+        told = [_bytes(inner.get(key, "")) for key in _TELLING]
+        wanted = wanted_codings(*told)
+        if wanted is not None and wanted != told[2]:
+            inner["HTTP_ACCEPT_ENCODING"] = wanted.decode("latin-1")
+        return inner
 
     def run(self, app: App, environ: Environ) -> Iterable[bytes]:
         """Call the app; returns what the server iterates over."""
@@ -231,7 +253,12 @@ class _Response:
         self._held = (status, list(headers), exc_info)
         if again:  # an error page after the first plan cannot wait for its first bytes
             self._start(b"<")
-        elif not is_html(_raw(headers), b"<"):  # whatever its first bytes will be
+        elif passes(int(status[:3]), raw := _raw(headers), self._conditional):
+            self._held = None
+            self._plan = Plan(headers=raw)
+            extra = () if exc_info is None else (exc_info,)
+            self._write = self._start_response(status, headers, *extra)
+        elif not is_html(raw, b"<"):  # whatever its first bytes will be
             self._start(b"")
         return self._imperative
 
@@ -244,7 +271,7 @@ class _Response:
         plan = self._exchange.start(int(status[:3]), headers, first)
         if plan.body is not None and self._handed_over:
             # A page in place of something else whose body is past us: its trackers stay closed.
-            plan = Plan(headers=[*headers, self._closing])
+            plan = Plan(headers=[*headers, self._kit.closed])
         if plan.instead is not None:
             status, native = _status_line(plan.instead.status), _native(plan.instead.headers)
         elif plan.headers is not headers:

@@ -340,7 +340,8 @@ def test_a_fault_of_ours_closes_the_trackers(
 ) -> None:
     monkeypatch.setattr(exchange, place, broken)
     server = Server()
-    server.ask(checked(page(HALVES, HTML, ("X-Own", "1")), kit), environ())
+    own = (("X-Own", "1"), ("Set-Cookie", "session=1"))
+    server.ask(checked(page(HALVES, HTML, *own), kit), environ())
     assert server.status == "200 OK"
     assert server.header("x-own") == ["1"]
     assert server.body == PAGE

@@ -75,25 +75,26 @@ class Exchange:
         self._kit = kit
         self._endpoint = kit.endpoint(request.path)
         self.request = request
+        self._decided: tuple[Signals, Decision] | None = None
 
-    @cached_property
-    def _decided(self) -> tuple[Signals, Decision]:
+    def _decide(self) -> tuple[Signals, Decision]:
         """Never raises: a fault of ours leaves everything denied."""
         try:
-            return self._kit.decide(self.request)
+            self._decided = self._kit.decide(self.request)
         except Exception:
             log.exception("a request could not be looked at; nothing counts as granted")
-            return Signals(), self._kit.nothing
+            self._decided = Signals(), self._kit.nothing
+        return self._decided
 
     @property
     def signals(self) -> Signals:
         """What the request says of its visitor."""
-        return self._decided[0]
+        return (self._decided or self._decide())[0]
 
     @property
     def decision(self) -> Decision:
         """What the visitor agreed to."""
-        return self._decided[1]
+        return (self._decided or self._decide())[1]
 
     @cached_property
     def consent(self) -> Consent:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from consentkit.engine.coding import is_html, readable_codings
 from consentkit.gate.headers import WATCHED
 
-__all__ = ["Header", "inward_headers", "may_be_page", "passes"]
+__all__ = ["Header", "inward_headers", "may_be_page", "passes", "wanted_codings"]
 
 Header = tuple[bytes, bytes]
 
@@ -46,7 +46,7 @@ def inward_headers(headers: Sequence[Header]) -> Sequence[Header] | None:
     """
     known = dict(headers)
     codings = known.get(b"accept-encoding")
-    wanted = _wanted_codings(known.get(b"sec-fetch-dest"), known.get(b"accept"), codings)
+    wanted = wanted_codings(known.get(b"sec-fetch-dest"), known.get(b"accept"), codings)
     if wanted is None:
         return headers
     if len(known) < len(headers) or b"if-none-match" in known or b"if-modified-since" in known:
@@ -58,7 +58,7 @@ def inward_headers(headers: Sequence[Header]) -> Sequence[Header] | None:
 
 
 @lru_cache(maxsize=_SEEN)
-def _wanted_codings(
+def wanted_codings(
     destination: bytes | None, accept: bytes | None, codings: bytes | None
 ) -> bytes | None:
     """What ``Accept-Encoding`` should say; None when the answer is for no page."""

@@ -38,11 +38,10 @@ class Gate:
         placeholder: Placeholder | None = None,
         limits: LimitSettings | None = None,
     ) -> None:
-        self._judge = judge
-        self._limits = limits or LimitSettings()
-        tags = TagRewriter(judge, self._inner(_DEPTH), placeholder=placeholder)
+        limits = limits or LimitSettings()
+        tags = TagRewriter(judge, _inner(judge, limits, _DEPTH), placeholder=placeholder)
         placement = Placement(insertions) if insertions else None
-        self._reading = Reading(tags, self._limits, placement=placement)
+        self._reading = Reading(tags, limits, placement=placement)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; returns those that may go out."""
@@ -52,14 +51,19 @@ class Gate:
         """The page is complete; returns what was still held back."""
         return self._reading.close()
 
-    def _inner(self, depth: int) -> PageGate:
-        """What gates documents within the page, ``depth`` levels down."""
 
-        def gate(page: bytes, base: Location | None) -> bytes | None:
-            if depth == 0:
-                return None
-            tags = TagRewriter(self._judge, self._inner(depth - 1), base=base)
-            reading = Reading(tags, self._limits)
-            return reading.feed(page) + reading.close()
+def _inner(judge: Judge, limits: LimitSettings, depth: int) -> PageGate:
+    """What gates documents within a page, ``depth`` levels down.
 
-        return gate
+    It knows nothing of the gate around it: a circle of references would leave every page to the
+    garbage collector.
+    """
+
+    def gate(page: bytes, base: Location | None) -> bytes | None:
+        if depth == 0:
+            return None
+        tags = TagRewriter(judge, _inner(judge, limits, depth - 1), base=base)
+        reading = Reading(tags, limits)
+        return reading.feed(page) + reading.close()
+
+    return gate
