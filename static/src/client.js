@@ -107,6 +107,10 @@ export function start() {
     try {
       answer = await send(url, choice);
     } catch {
+      if (choice.action === "gpc") {
+        busy = false; // nobody pressed anything, so nobody is led away; the next page tries again
+        return;
+      }
       submit(url, choice); // and stay busy: the page is on its way out
       return;
     }

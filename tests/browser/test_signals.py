@@ -175,6 +175,26 @@ def test_global_privacy_control_is_recorded_once(browser: Browser) -> None:
                 assert bool(asked) == (not headers)  # by then it had loaded once
 
 
+def test_a_signal_that_cannot_be_recorded_leaves_the_visitor_where_they_are(
+    browser: Browser,
+) -> None:
+    objection = [{"id": "analytics", "mode": "objection"}]
+    with live_site(services=["google-analytics"], categories=objection) as site:
+        site.pages["/"] = ({}, PAGE)
+        with visiting(browser, extra_http_headers={"Sec-GPC": "1"}) as (context, asked):
+            context.route("**/consent/", lambda route: route.abort())
+            page = context.new_page()
+            with page.expect_event("requestfailed"):
+                page.goto(site.url)
+            page.wait_for_timeout(300)
+            assert page.url == site.url + "/"
+            assert asked == []
+            context.unroute("**/consent/")
+            with page.expect_response("**/consent/"):
+                page.goto(site.url)
+            assert site.log.actions == ["gpc"]
+
+
 def test_a_shared_page_finds_out_by_itself(browser: Browser) -> None:
     with live_site(services=SERVICES, shared_cache=True) as site:
         site.pages["/"] = ({}, PAGE)
