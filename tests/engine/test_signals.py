@@ -52,6 +52,17 @@ def test_who_is_told() -> None:
     assert set(said(Site(services=["facebook", "microsoft-clarity"]))) == {"fbq", "clarity"}
     assert set(said(Site(services=None))) == {"dataLayer", "uetq", "clarity"}
     assert said(Site(services=["youtube"])) == {}
+    own = {"id": "matomo", "name": "Matomo", "category": "analytics", "hosts": ["stats.example"]}
+    assert said(Site(services=[own])) == {
+        "_paq": {
+            "q": "_paq",
+            "h": "items",
+            "d": ["requireConsent"],
+            "c": "analytics",
+            "g": ["setConsentGiven"],
+            "n": ["forgetConsentGiven"],
+        }
+    }
     assert said(Site(consent_mode="off")) == {}
 
 
