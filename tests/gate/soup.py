@@ -43,6 +43,10 @@ TRACKERS = [
     b"<noscript><img src=//t.example/n.gif></noscript>",
     b"<body background=//t.example/bg.gif>",
     b"<meta http-equiv=refresh content='1;url=//t.example/r'>",
+    b'<div STYLE = "background:url(//t.example/j.png)">',
+    b"<p class=x style='background:url(//t.example/k.png)'>",
+    b"<td class=x background = //t.example/l.png>",
+    b"<noscript><p><iframe src=//t.example/o></iframe></noscript>",
 ]
 
 PIECES = [
@@ -235,6 +239,20 @@ PIECES = [
     b"<p title='<svg>'>",
     b'<p title="-->">',
     b"<x-y z>",
+    # what looks like an attribute that counts, or like its end
+    b" = ",
+    b'="',
+    b"='",
+    b"it's",
+    b'style="',
+    b"<p style='x' class=\"y\">",
+    b"<a title='style=\"'>",
+    b"<meta charset=utf-8>",
+    b"<html lang=x>\n<head a=b>",
+    b"</head>\n<body class=x>",
+    b"<img src=x>",
+    b"<noscript><img src=x></noscript>",
+    b"<svg viewBox='0 0'><path d='M1'/></svg>",
 ]
 
 

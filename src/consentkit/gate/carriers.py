@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from consentkit.gate.charrefs import decode_attribute
 
-__all__ = ["Attributes", "Carrier", "carriers", "is_live", "refresh_url", "script_kind"]
+__all__ = [
+    "HTML_NAMES",
+    "Attributes",
+    "Carrier",
+    "carriers",
+    "is_live",
+    "refresh_url",
+    "script_kind",
+]
 
 Attributes = Mapping[bytes, bytes]
 """The attributes of a tag by lower-case name; of duplicates the first, as the parser keeps it."""
@@ -140,6 +148,9 @@ _EVERYWHERE: Mapping[bytes, Carrier] = {
 _TABLES = {name: {**_EVERYWHERE, **table} for name, table in _HTML.items()}
 # Names that HTML and SVG share are looked at both ways: one too many is harmless.
 _FOREIGN_EVERYWHERE = {**_EVERYWHERE, **_SVG_EVERYWHERE}
+HTML_NAMES = frozenset(_HTML)
+"""The HTML elements with carriers of their own."""
+
 _FOREIGN_TABLES = {
     name: {**_FOREIGN_EVERYWHERE, **_HTML.get(name, {}), **_SVG.get(name, {})}
     for name in (*_HTML, *_SVG)

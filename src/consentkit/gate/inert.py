@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
+
+from consentkit.gate.patterns import ATTRIBUTE, GAP, UNQUOTED, W, names
 
 __all__ = ["Attribute", "attribute_values", "closes_itself", "hush", "parse_attributes"]
 
-_W = rb"\t\n\f\r "
-_NAME = re.compile(rb"</?[a-zA-Z][^" + _W + rb"/>]*+")
+_NAME = re.compile(rb"</?[a-zA-Z][^" + W + rb"/>]*+")
 # 13.2.5.32-40. It begins with the name: what stands before one is passed over, each byte once.
 _ATTRIBUTE = re.compile(
-    rb"([^" + _W + rb"/>][^" + _W + rb"/>=]*+)"
-    rb"(?:[" + _W + rb"]*+=[" + _W + rb"]*+"
-    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^" + _W + rb">\"'][^" + _W + rb">]*+)|(?=>)))?+"
+    rb"([^" + W + rb"/>][^" + W + rb"/>=]*+)"
+    rb"(?:[" + W + rb"]*+=[" + W + rb"]*+"
+    rb"(?:\"([^\"]*+)\"|'([^']*+)'|(" + UNQUOTED + rb")|(?=>)))?+"
 )
 
 
@@ -58,7 +60,6 @@ def parse_attributes(tag: bytes) -> list[Attribute]:
 
 def hush(
     tag: bytes,
-    attributes: Iterable[Attribute],
     rename: Iterable[bytes],
     categories: tuple[str, ...],
     *,
@@ -70,23 +71,33 @@ def hush(
     All attributes of a name are put away, not the first alone: else a duplicate, which the parser
     would have dropped, came to life.
     """
-    doomed = frozenset(rename)
     name_end = _name_end(tag)
+    doomed = frozenset((*rename, b"type") if script else rename)
+    pieces = [tag[:name_end], _mark(categories, script, quoted)]
+    if doomed:
+        for kept, attribute in _finder(doomed).findall(tag, name_end):
+            pieces += (kept, b"data-consent-" + attribute if attribute else b">")
+    else:
+        pieces.append(tag[name_end:])
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=256)
+def _finder(names_sought: frozenset[bytes]) -> re.Pattern[bytes]:
+    """Finds the attributes of these names, each with what stands before it, and then the end."""
+    sought = names(names_sought, rb"[" + W + rb"=/>]")
+    kept = rb"((?:" + GAP + rb"|(?!" + sought + rb")" + ATTRIBUTE + rb")*+)"
+    return re.compile(kept + rb"(?:(" + ATTRIBUTE + rb")|>)")
+
+
+@lru_cache(maxsize=256)
+def _mark(categories: tuple[str, ...], script: bool, quoted: bool) -> bytes:
     if quoted:
         mark = b' data-consent="' + " ".join(categories).encode() + b'"'
-    else:  # the space at the end keeps a slash behind it from being part of the value
-        mark = b" data-consent=" + "&#32;".join(categories).encode() + b" "
-    if script:
-        mark = (b' type="text/plain"' if quoted else b" type=text/plain") + mark
-        doomed |= {b"type"}
-    pieces = [tag[:name_end], mark]
-    position = name_end
-    for attribute in attributes:
-        if attribute.name in doomed:
-            pieces += (tag[position : attribute.start], b"data-consent-")
-            position = attribute.start
-    pieces.append(tag[position:])
-    return b"".join(pieces)
+        return b' type="text/plain"' + mark if script else mark
+    # The space at the end keeps a slash behind it from being part of the value.
+    mark = b" data-consent=" + "&#32;".join(categories).encode() + b" "
+    return b" type=text/plain" + mark if script else mark
 
 
 def _name_end(tag: bytes) -> int:

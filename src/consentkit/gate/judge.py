@@ -57,9 +57,13 @@ class Judge:
         policy: the site's policy.
         granted: the categories that this visitor granted (those always on included).
         site: the host of the page, for telling first from third parties.
+
+    Attributes:
+        scope: all that its answers depend on.
     """
 
     def __init__(self, policy: Policy, granted: frozenset[str], site: str = "") -> None:
+        self.scope = (policy, granted, site)
         self._policy = policy
         self._matcher = policy.matcher
         self._granted = granted

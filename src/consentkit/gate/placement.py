@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Insertions", "Placement"]
+from consentkit.gate.scanner import from_head_to_body, prelude
+
+__all__ = ["HEAD_CONTENT", "Insertions", "Placement"]
 
 
 class Insertions(NamedTuple):
@@ -27,7 +29,7 @@ class Insertions(NamedTuple):
     html: bytes = b""
 
 
-_HEAD_CONTENT = frozenset(
+HEAD_CONTENT = frozenset(
     b"base basefont bgsound link meta title style script noscript template noframes".split()
 )
 
@@ -40,27 +42,57 @@ _START, _LOOSE, _BEFORE_HEAD, _IN_HEAD, _AFTER_HEAD, _DONE = range(6)
 
 
 class Placement:
-    """Follows the tags of a page until everything is placed; then ``pending`` is false."""
+    """Follows the tags of a page until everything is placed; then ``pending`` is false.
+
+    Attributes:
+        state: how far things have come.
+    """
 
     def __init__(self, insertions: Insertions) -> None:
         self._insertions = insertions
-        self._state = _START
+        self.state = _START
         self._templates = 0
 
     @property
     def pending(self) -> bool:
         """Whether something may still have to be put in."""
-        return self._state != _DONE
+        return self.state != _DONE
+
+    @property
+    def waits(self) -> bool:
+        """Whether blank text, titles and meta tags change nothing."""
+        return self.state in (_LOOSE, _IN_HEAD, _AFTER_HEAD) and not self._templates
+
+    def opening(self, data: bytes, position: int) -> tuple[bytes, int] | None:
+        """Take in how nearly all documents begin, through ``<head>``, or go on, through ``<body>``.
+
+        Returns:
+            What goes out for it, and where it ends; None when the page does otherwise.
+        """
+        ours = self._insertions
+        if self.state == _START:
+            found = prelude.match(data, position)
+            if found is None or _MARK in found.group():
+                return None
+            self.state = _IN_HEAD
+            name_end, end = found.start(1), found.end()
+            return data[position:name_end] + ours.html + data[name_end:end] + ours.head, end
+        if self.state in (_IN_HEAD, _AFTER_HEAD) and not self._templates:
+            found = from_head_to_body.match(data, position)
+            if found is not None:
+                self.state = _DONE
+                return found.group() + ours.body, found.end()
+        return None
 
     def blank(self, data: bytes, position: int, end: int) -> int:
         """Where the white space ends that ``data`` has between ``position`` and ``end``."""
-        found = (_BLANK_START if self._state == _START else _BLANK).match(data, position, end)
+        found = (_BLANK_START if self.state == _START else _BLANK).match(data, position, end)
         return found.end() if found else position
 
     def doctype(self) -> None:
         """A doctype was seen: this is a document."""
-        if self._state == _START:
-            self._state = _BEFORE_HEAD
+        if self.state == _START:
+            self.state = _BEFORE_HEAD
 
     def text(self) -> bytes:
         """Text that is not white space comes next; returns what goes before it."""
@@ -74,8 +106,8 @@ class Placement:
         """An end tag was seen."""
         if name == b"template":
             self._templates = max(0, self._templates - 1)
-        elif name == b"head" and self._state == _IN_HEAD and not self._templates:
-            self._state = _AFTER_HEAD
+        elif name == b"head" and self.state == _IN_HEAD and not self._templates:
+            self.state = _AFTER_HEAD
 
     def start_tag(self, name: bytes, tag: bytes) -> tuple[bytes, bytes, bytes]:
         """A start tag was seen, in full.
@@ -86,32 +118,32 @@ class Placement:
         if self._templates:
             self._templates += name == b"template"
             return b"", b"", b""
-        state, ours = self._state, self._insertions
+        state, ours = self.state, self._insertions
         if name == b"html":
             if _MARK in tag:  # a gate further in has put everything in already
-                self._state = _DONE
+                self.state = _DONE
                 return b"", b"", b""
             if state == _START:
-                self._state = _BEFORE_HEAD
+                self.state = _BEFORE_HEAD
             return b"", ours.html if state in (_START, _BEFORE_HEAD) else b"", b""
         if name == b"head":
             if state in (_START, _BEFORE_HEAD):
-                self._state = _IN_HEAD
+                self.state = _IN_HEAD
                 return b"", b"", ours.head
             return b"", b"", b""
         if name == b"body":
-            self._state = _DONE
+            self.state = _DONE
             head = ours.head if state in (_START, _LOOSE, _BEFORE_HEAD) else b""
             return head if state == _BEFORE_HEAD else b"", b"", self._behind_body(state, head)
         if name == b"frameset":
-            self._state = _DONE
+            self.state = _DONE
             return ours.head if state == _BEFORE_HEAD else b"", b"", b""
-        if name in _HEAD_CONTENT:
+        if name in HEAD_CONTENT:
             self._templates += name == b"template"
             if state == _START:
-                self._state = _LOOSE
+                self.state = _LOOSE
             elif state == _BEFORE_HEAD:
-                self._state = _IN_HEAD
+                self.state = _IN_HEAD
                 return ours.head, b"", b""
             return b"", b"", b""
         return self._content(), b"", b""
@@ -121,7 +153,7 @@ class Placement:
 
     def _content(self) -> bytes:
         """What has to stand before the first content of a body that has no tag of its own."""
-        state, self._state = self._state, _DONE
+        state, self.state = self.state, _DONE
         if state == _BEFORE_HEAD:
             return self._insertions.head + self._insertions.body
         if state in (_IN_HEAD, _AFTER_HEAD):

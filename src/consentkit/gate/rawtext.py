@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from consentkit.gate.judge import UNKNOWN, Judge, Verdict
-from consentkit.gate.scanner import NAME_END, RAW_TEXT
-from consentkit.gate.tags import Inline, TagRewriter
+from consentkit.gate.memory import Inline
+from consentkit.gate.patterns import NAME_END
+from consentkit.gate.scanner import RAW_TEXT
+from consentkit.gate.tags import TagRewriter
 from consentkit.gate.urls import Location
 
 __all__ = ["Captured", "Finder", "ScriptFinder", "finder"]
@@ -57,9 +59,11 @@ class ScriptFinder:
     def find(self, data: bytes, position: int) -> tuple[int, int]:
         """As :meth:`Finder.find`."""
         if self._state == self._plain:  # most scripts hold no comment: a short way
-            end = self._end.search(data, position)
-            if end is not None and data.find(b"<!--", position, end.start()) < 0:
-                return end.start(), end.start()
+            end = data.find(b"</", position)
+            while end >= 0 and not self._end.match(data, end):
+                end = data.find(b"</", end + 2)
+            if end >= 0 and data.find(b"<!--", position, end) < 0:
+                return end, end
         while found := self._tokens.search(data, position):
             token = found.group()
             position = found.end()

@@ -1,38 +1,47 @@
-"""One reading of a page: its tags, its raw text, and what follows from them.
-
-Where browsers may read on in two ways (``<noscript>`` with and without scripting, an old and a new
-``<select>``, an end tag that may or may not leave svg), a second reading is started. It sees what
-the first one puts out and makes inert what only it takes for a tag. As long as there are two, what
-they add holds no quotes and no ``<`` or ``>``, so that neither makes the other stumble, whose
-attribute value or comment it may be. When both have come to stand at the same place again, the
-second one ends.
-"""
+"""One reading of a page: its markup, and what goes out for it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
+from consentkit.gate.family import Family
 from consentkit.gate.inert import attribute_values, closes_itself
-from consentkit.gate.placement import Placement
-from consentkit.gate.rawtext import Captured, Finder, ScriptFinder, finder
-from consentkit.gate.scanner import RAW_TEXT, dull, dull_foreign, dull_watchful
+from consentkit.gate.jump import Jump
+from consentkit.gate.memory import Inline
+from consentkit.gate.placement import HEAD_CONTENT, Placement
+from consentkit.gate.scanner import (
+    CAREFUL,
+    EVENTFUL,
+    OPENERS,
+    RAW_TEXT,
+    dull,
+    dull_foreign,
+    dull_head,
+    dull_watchful,
+)
 from consentkit.gate.scanner import tag as whole_tag
 from consentkit.gate.scanner import text as only_text
-from consentkit.gate.tags import Inline, TagRewriter
-from consentkit.gate.tokenizer import Tokenizer
-from consentkit.gate.tree import OPENERS, Tree
+from consentkit.gate.tags import TagRewriter
+from consentkit.gate.texts import TextReader
+from consentkit.gate.tree import Tree
 from consentkit.settings import LimitSettings
 
 __all__ = ["Reading"]
 
 _TAG_NAME = re.compile(rb"</?([^\t\n\f\r />]*+)")
-_READINGS = 4
 _NAME_KEPT = 64
-# The start tags that change more about the tree than what is inside them.
-_EVENTFUL = frozenset({b"svg", b"math", b"template", b"select", b"frameset", b"col"})
+_TAG_START = re.compile(rb"</?[a-zA-Z]")
 
 
-class Reading(Tokenizer):
+def _head(data: bytes, position: int) -> int:
+    """Pass over what needs no look within ``<head>``."""
+    skipped = dull_head.match(data, position)
+    return position if skipped is None else skipped.end()
+
+
+class Reading(TextReader):
     """Rewrites a page as one kind of browser reads it.
 
     Args:
@@ -48,145 +57,50 @@ class Reading(Tokenizer):
         *,
         placement: Placement | None = None,
         tree: Tree | None = None,
-        family: list[Reading] | None = None,
+        family: Family | None = None,
         scripting: bool = True,
     ) -> None:
-        super().__init__(limits, tree or Tree())
-        self.tags = tags
+        super().__init__(tags, limits, tree or Tree(), family, scripting=scripting)
         self._placement = placement
         # How the tree lets us pass over what does not matter; see _look.
-        self._idle = True
         self._dull = dull
-        self._scripting = scripting
-        self._family = [self] if family is None else family
-        self.next: Reading | None = None
-        self._without_scripting: Reading | None = None
-        # Whether what this reading sees is raw text to the one that started it.
-        self.hidden = False
-        self._ready: list[bytes] = []
-        # Raw text, and scripts and style sheets that wait to be judged.
-        self._finder: Finder | ScriptFinder = finder(b"title")
-        self._own_end = False
-        self._captured: Captured | None = None
-        self._captured_depth = 0
-        self._inline: Inline | None = None
+        self._blank = False
+        self._jump = Jump(b"")
         self._look()
 
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the page; returns those that may go out."""
-        self._slices(data)
-        return self._take()
+    def _another(self, tree: Tree, *, scripting: bool) -> Reading:
+        tags = self.tags.second()
+        return Reading(tags, self._limits, tree=tree, family=self._family, scripting=scripting)
 
-    def close(self) -> bytes:
-        """The page is complete; returns what was still held back."""
-        data, self._tail, self._final = self._tail, b"", True
-        self._run(data)
-        if self._mode == self._tag_in_pieces:
-            # An unfinished tag is no tag (13.2.5, EOF in tag); its bytes are harmless.
-            self._out.append(bytes(self._held))
-        if self._captured is not None:
-            self._judge_captured()
-        if self._placement is not None and self._mode == self._markup:
+    def _within(self) -> Reading:
+        return Reading(self.tags.second(), self._limits, scripting=False)
+
+    def _end(self) -> None:
+        if self._placement is not None and self._mode is self._data_state:
             self._out.append(self._placement.end())
-        last = self._take()
-        return last + self.next.close() if self.next is not None else last
 
-    def _take(self) -> bytes:
-        if self._captured is not None:
-            self._captured.add(self._out)
-            self._out.clear()
-            if self._captured.size > self._limits.script_bytes:
-                self._judge_captured()
-        if self._captured is None:
-            self._flush()
-        ready, self._ready = self._ready, []
-        return b"".join(ready)
-
-    # --- several readings -----------------------------------------------------------------------
-
-    def _pass_on(self) -> None:
-        """Give the others what is done; one that stands where we stand is no longer needed.
-
-        Happens before each tag that counts: what becomes of it must not depend on the chunks.
-        """
-        if self.next is None or self._captured is not None:
-            return
-        out = b"".join(self._out)
-        self._out.clear()
-        if out:
-            self._ready.append(self.next.feed(out))
-        before: Reading = self
-        other: Reading | None = self.next
-        while other is not None:
-            if self.rests and other.rests and self.tree.join(other.tree):
-                self._look()
-                self._family.remove(other)
-                if other is self._without_scripting:
-                    self._without_scripting = None
-                before.next = other.next
-                before.take_over(other)
-            else:
-                before = other
-            other = before.next
-
-    def take_over(self, other: Reading) -> None:
-        """Let out what a reading still had that ends behind this one."""
-        if other._tail:
-            self._ready.append(other._tail if self.next is None else self.next.feed(other._tail))
-
-    @property
-    def rests(self) -> bool:
-        """Whether nothing is open that this reading waits for the end of.
-
-        A lone ``<`` is nothing: where two readings are compared, a tag or the end comes next.
-        """
-        return self._mode == self._markup and self._tail in (b"", b"<") and self._captured is None
-
-    def _fork(self, tree: Tree, *, scripting: bool = True) -> Reading | None:
-        """Start another reading of what follows; None when there are too many."""
-        if len(self._family) >= _READINGS:
-            return None
-        other = Reading(
-            self.tags.second(),
-            self._limits,
-            tree=tree,
-            family=self._family,
-            scripting=scripting and self._scripting,
-        )
-        self._family.append(other)
-        if self._captured is None:
-            self._link(other)
-        else:  # it must not see what is held back from before
-            self._captured.add(self._out)
-            self._out.clear()
-            self._captured.hold(lambda: self._link(other))
-        return other
-
-    def _flush(self) -> None:
-        """Part with what is done."""
-        self._pass_on()
-        self._ready += self._out
-        self._out.clear()
-
-    def _link(self, other: Reading) -> None:
-        self._flush()
-        other.next, self.next = self.next, other
-
-    def _settle(self, name: bytes) -> bool:
-        """Follow both ways where an opener can be taken in two; False when that is too much."""
-        while (both := self.tree.doubt(name)) is not None:
-            if self._fork(both[1]) is None:
-                return False
-            self.tree = both[0]
-            self._look()
-        return True
-
-    # --- markup ---------------------------------------------------------------------------------
+    def _is_plain(self) -> bool:
+        """Whether this is plain HTML content, our parts are placed, and no other reading is on."""
+        return self._idle and self._placement is None and len(self._family) == 1
 
     def _markup(self, data: bytes, position: int) -> int:
         """The data state: text and tags. Returns up to where ``data`` is done with."""
-        start, size = position, len(data)
-        out = self._out
+        if self._is_plain():
+            if self._jump.data is not data:
+                self._jump = Jump(data)
+            return self._plain_markup(data, position, self._jump.to, head=False)
+        size = len(data)
+        if self._placement is not None and self._alone:
+            if self._blank:
+                position = self._plain_markup(data, position, partial(_head, data), head=True)
+                if self._mode is not self._data_state or position >= size:
+                    return position
+            opening = self._placement.opening(data, position)
+            if opening is not None:
+                self._out.append(opening[0])
+                self._look()
+                return opening[1]
+        out, start = self._out, position
         while True:
             skipped = self._dull.match(data, position)
             if skipped is not None:
@@ -200,57 +114,98 @@ class Reading(Tokenizer):
             if found is None:
                 out.append(data[start:position])
                 return self._no_tag(data, position)
-            end = found.end()
-            name = found[2].lower()
-            if not self._idle or self.next or self._placement or name == b"noscript":
-                out.append(data[start:position])
-                start = position
-                self._pass_on()
-            if found[1]:
-                self._end_tag(name)
-                replacement = None
-            else:
-                replacement = self._start_tag(found.group(), name, found.end(2) - position)
-            if replacement is not None:
-                out += (data[start:position], replacement)
-                start = end
-            if self._mode == self._raw_text:
-                start, end = self._text_at_once(data, start, position, end)
-            position = end
-            if self._mode != self._markup:
+            start, position = self._tag(data, start, position, found)
+            if self._mode is not self._data_state or self._is_plain() or self._blank or self._shut:
                 out.append(data[start:position])
                 return position
 
-    def _text_at_once(self, data: bytes, start: int, tag: int, position: int) -> tuple[int, int]:
-        """Take in raw text that is all here.
+    def _plain_markup(
+        self, data: bytes, position: int, skip: Callable[[int], int], *, head: bool
+    ) -> int:
+        """As :meth:`_markup`, in the ordinary case.
 
         Args:
-            start: from where on ``data`` has not gone out.
-            tag: where the tag starts that opened it.
-            position: where the text starts.
-
-        Returns:
-            The new ``start``, and where to go on.
+            skip: passes over what needs no look.
+            head: whether to stop before all that is not content of ``<head>``.
         """
-        inline, self._inline = self._inline, None
-        end, found = -1, None
-        if self.next is None and self._captured is None:
-            end, _ = self._finder.find(data, position)
-            found = whole_tag.match(data, end) if end >= 0 else None
+        tags, out = self.tags, self._out
+        tags.quoted = True
+        start, size = position, len(data)
+        while True:
+            position = skip(position)
+            if position >= size:
+                out.append(data[start:])
+                return size
+            # The same bytes are a whole tag again: a short way for those that are known.
+            end = data.find(b">", position) + 1
+            known = tags.memory.get(data[position:end])
+            if known is None or (head and known[0] not in HEAD_CONTENT):
+                found = whole_tag.match(data, position)
+                name = b"" if found is None else found[2].lower()
+                if (
+                    found is None
+                    or name in CAREFUL
+                    or (head and (found[1] or name not in HEAD_CONTENT))
+                ):
+                    out.append(data[start:position])
+                    return self._stop(data, position, found, head=head)
+                end = found.end()
+                change = tags.plain(data[position:end], name, shown=True)
+            else:
+                name, change = known
+            if change is not None:
+                if isinstance(change, bytes):
+                    out += (data[start:position], change)
+                    start = end
+                else:
+                    self._inline = change
+            if name in RAW_TEXT:
+                self._open_text(name)
+                if self._in_text:
+                    start, end = self._text_at_once(data, start, position, end, again=True)
+                    if self._mode is not self._data_state:
+                        out.append(data[start:end])
+                        return end
+            position = end
+
+    def _stop(
+        self, data: bytes, position: int, found: re.Match[bytes] | None, *, head: bool
+    ) -> int:
+        """At what is no ordinary tag: what :meth:`_plain_markup` is to return."""
         if found is None:
-            self._finder.restart()
-            if inline is not None:
-                self._out.append(data[start:tag])
-                self._capture(inline)
+            if _TAG_START.match(data, position) and self._may_wait(data, position):
+                self._tail = data[position:]
+                return len(data)
+            return position if head else self._no_tag(data, position)
+        if not head:
+            start, position = self._tag(data, position, position, found)
+            self._out.append(data[start:position])
+        return position
+
+    def _tag(
+        self, data: bytes, start: int, position: int, found: re.Match[bytes]
+    ) -> tuple[int, int]:
+        """Handle a whole tag; returns from where ``data`` has not gone out, and where to go on."""
+        out, end = self._out, found.end()
+        name = found[2].lower()
+        if not self._idle or self.next or self._placement or name == b"noscript":
+            if start != position:
+                out.append(data[start:position])
                 start = position
-            return start, position
-        if inline is not None:
-            opener = self.tags.weigh(inline, data[position:end], self._limits.script_bytes)
-            if opener is not inline.tag:
-                self._out += (data[start:tag], opener)
-                start = position
-        self._mode = self._markup
-        return start, found.end()
+            if self.next is not None:
+                self._pass_on()
+        replacement = None
+        if found[1]:
+            self._end_tag(name)
+        else:
+            self._apart = name == b"noscript" and self._ends_by_itself(data, end)
+            replacement = self._start_tag(found.group(), name, found.end(2) - position)
+        if replacement is not None:
+            out += (data[start:position], replacement)
+            start = end
+        if self._in_text:
+            start, end = self._text_at_once(data, start, position, end)
+        return start, end
 
     def _look(self) -> None:
         """See what must be looked at where the tree stands now."""
@@ -258,6 +213,7 @@ class Reading(Tokenizer):
         self._idle = tree.idle
         if self._placement is not None and not self._placement.pending:
             self._placement = None
+        self._blank = self._placement is not None and self._alone and self._placement.waits
         if self._placement is not None:
             self._dull = only_text
         elif self._idle:
@@ -321,29 +277,26 @@ class Reading(Tokenizer):
 
     def _start_tag(self, tag: bytes, name: bytes, name_end: int) -> bytes | None:
         """Handle a complete start tag; returns what replaces it, or None to let it pass."""
-        foreign = drop = False
-        values = attribute_values(tag, name_end)
-        if not self._idle or name in _EVENTFUL:
-            if self.tree.full or (name in OPENERS and not self._settle(name)):
-                return b"&lt;" + tag[1:]
-            drop = self.tree.drops(name)
-            foreign = not drop and self._grow(tag, name, values)
-        if not (foreign or drop):
-            if name == b"noscript" and self._scripting and not self._read_without_scripting():
-                return b"&lt;" + tag[1:]
-            if name == b"base" and not self.tree.in_template:
-                self.tags.find_base(values)
+        admitted = self._admit(tag, name, name_end)
+        if admitted is None:
+            return b"&lt;" + tag[1:]
+        foreign, drop = admitted
         before = inside = behind = b""
         shown = True
         if self._placement is not None:
+            state = self._placement.state
             before, inside, behind = self._placement.start_tag(name, tag)
-            self._look()
+            if self._placement.state != state:
+                self._look()
             shown = self._placement is None
         others = len(self._family) - 1
         self.tags.quoted = others == 0 or (self.hidden and others == 1)
-        found = self.tags.rewrite(
-            tag, name, values, foreign=foreign or self.tree.unsure, shown=shown and not foreign
-        )
+        found: bytes | Inline | None
+        if foreign or self.tree.unsure:
+            values = attribute_values(tag, name_end)
+            found = self.tags.rewrite(tag, name, values, foreign=True, shown=shown and not foreign)
+        else:
+            found = self.tags.plain(tag, name, shown=shown)
         if not (foreign or drop):
             self._open_text(name)
         if isinstance(found, Inline):
@@ -362,6 +315,28 @@ class Reading(Tokenizer):
             return before + (tag if found is None else found) + behind
         return found
 
+    def _admit(self, tag: bytes, name: bytes, name_end: int) -> tuple[bool, bool] | None:
+        """Take a start tag in; None when it is too much and must not be one.
+
+        Returns:
+            Whether the element is a foreign one, and whether it is dropped.
+        """
+        foreign = drop = False
+        if not self._idle or name in EVENTFUL:
+            if self.tree.full:
+                self._too_often()
+                return None
+            if name in OPENERS and not self._settle(name):
+                return None
+            drop = self.tree.drops(name)
+            foreign = not drop and self._grow(tag, name, attribute_values(tag, name_end))
+        if not (foreign or drop):
+            if name == b"noscript" and not (self._apart or self._read_without_scripting()):
+                return None
+            if name == b"base" and not self.tree.in_template:
+                self.tags.find_base(attribute_values(tag, name_end))
+        return foreign, drop
+
     def _grow(self, tag: bytes, name: bytes, values: dict[bytes, bytes]) -> bool:
         """Tell the tree; returns whether the element is a foreign one."""
         encoding = values.get(b"encoding", b"").lower()
@@ -372,70 +347,11 @@ class Reading(Tokenizer):
 
     def _read_without_scripting(self) -> bool:
         """Without scripting, the text of a ``<noscript>`` is markup; False when it's too much."""
+        if not self._scripting:
+            return True
         if self._without_scripting is None:
-            other = self._fork(self.tree.copy(), scripting=False)
-            if other is None:
-                return False
-            self._without_scripting = other
+            self._without_scripting = self._fork(self.tree.copy(), scripting=False)
+        if self._without_scripting is None:
+            return False
         self._without_scripting.hidden = True
         return True
-
-    # --- raw text -------------------------------------------------------------------------------
-
-    def _open_text(self, name: bytes) -> None:
-        """Switch to the text state that an HTML start tag asks for (13.2.6.4.4, 13.2.6.4.7)."""
-        if name == b"plaintext":
-            self._mode = self._plaintext
-        elif name in RAW_TEXT and (name != b"noscript" or self._scripting):
-            self._finder = finder(name)
-            self._mode = self._raw_text
-
-    def _raw_text(self, data: bytes, position: int) -> int:
-        end, seen = self._finder.find(data, position)
-        if end < 0:
-            seen = len(data) if self._final else seen
-            self._out.append(data[position:seen])
-            self._tail = data[seen:]
-            return len(data)
-        self._out.append(data[position:end])
-        if self._captured is not None:
-            self._judge_captured()
-        # The end tag of raw text closes that and nothing else.
-        self._mode = self._markup
-        self._own_end = True
-        found = whole_tag.match(data, end)
-        if found is None:
-            return self._no_tag(data, end)
-        self._end_tag(found[2].lower())
-        self._out.append(found.group())
-        return found.end()
-
-    def _capture(self, inline: Inline) -> bytes:
-        """Hold a tag back until the text that it opens is over."""
-        if self._captured is None:
-            self._flush()
-            self._captured = Captured()
-            self._captured_depth = self.tree.depth if inline.foreign else 0
-        self._captured.add(self._out)
-        self._out.clear()
-        self._captured.hold(inline)
-        return b""
-
-    def _check_captured(self) -> None:
-        """Whether the svg element whose text is awaited is still open."""
-        if self._captured is not None and self.tree.depth < self._captured_depth:
-            self._judge_captured()
-
-    def _judge_captured(self) -> None:
-        captured = self._captured
-        if captured is None:
-            return
-        captured.add(self._out)
-        self._out.clear()
-        self._captured = None
-        too_long = captured.size > self._limits.script_bytes
-        for part in captured.release(self.tags, too_long=too_long):
-            if isinstance(part, bytes):
-                self._out.append(part)
-            else:
-                part()

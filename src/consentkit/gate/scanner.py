@@ -1,50 +1,54 @@
 """Finding the next thing that matters in HTML bytes, after WHATWG HTML 13.2.5 (tokenization).
 
 Everything here is a pattern or a small resumable finder over bytes; what to do with a finding is
-the rewriter's business. The patterns are possessive throughout: they never backtrack, so they
-take linear time whatever they are given. Bytes are enough: in every encoding that is compatible
-with ASCII, ``<``, ``>``, quotes and ``=`` are never part of another character.
+the rewriter's business. The patterns look at every tag, each byte once: they are the exact way,
+which :mod:`consentkit.gate.jump` cuts short.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+
+from consentkit.gate.patterns import ATTRIBUTE, GAP, NAME, NAME_END, REST, UNQUOTED, W, names
 
 __all__ = [
     "BREAKOUT",
+    "CAREFUL",
+    "EVENTFUL",
     "FOREIGN_ENDS",
-    "NAME_END",
+    "GUARDED",
+    "INTERESTING",
+    "OPENERS",
     "RAW_TEXT",
     "TagEnd",
     "dull",
     "dull_foreign",
+    "dull_head",
     "dull_watchful",
+    "from_head_to_body",
+    "picture",
+    "plain_noscript",
+    "prelude",
     "tag",
     "text",
 ]
 
-_W = rb"\t\n\f\r "
-
-# 13.2.5.32-40: what stands between the name of a tag and its ">". A name that a "=" follows must
-# take its value along, or the pattern would resume inside a value that is not finished.
-_UNQUOTED = rb"[^" + _W + rb">\"'][^" + _W + rb">]*+"
-_VALUE = rb"[" + _W + rb"]*+=[" + _W + rb"]*+(?:\"[^\"]*+\"|'[^']*+'|" + _UNQUOTED + rb"|(?=>))"
-_ATTRIBUTE = rb"[^" + _W + rb"/>][^" + _W + rb"/>=]*+(?:" + _VALUE + rb"|(?![" + _W + rb"]*+=))"
-_GAP = rb"[" + _W + rb"/]++"
-NAME_END = rb"(?=[" + _W + rb"/>])"
-"""What must follow a name for it to be the whole name of a tag."""
-
-_REST = rb"(?:" + _GAP + rb"|" + _ATTRIBUTE + rb")*+>"
-_NAME = rb"[a-zA-Z][^" + _W + rb"/>]*+"
-
-tag = re.compile(rb"<(/?)(" + _NAME + rb")" + _REST)
+tag = re.compile(rb"<(/?)(" + NAME + rb")" + REST)
 """A whole tag, with its slash and name; no match means that its end is not here yet."""
 
 RAW_TEXT = frozenset(b"title textarea style xmp iframe noembed noframes noscript script".split())
 """HTML elements whose content is text up to their own end tag (13.2.6.4.4, .7)."""
 
-_INTERESTING = frozenset(
+OPENERS = RAW_TEXT | {b"plaintext", b"svg", b"math"}
+"""The start tags after which tokenization may go on differently."""
+
+EVENTFUL = frozenset({b"svg", b"math", b"template", b"select", b"frameset", b"col"})
+"""The start tags in HTML content that change more about the tree than what is inside them."""
+
+CAREFUL = EVENTFUL | {b"base", b"noscript", b"plaintext"}
+"""The start tags in HTML content that need more than a look at their attributes and text."""
+
+INTERESTING = frozenset(
     b"script img image iframe frame fencedframe portal source video audio bgsound track model "
     b"input embed object applet param link amp-img amp-iframe amp-pixel amp-analytics base "
     b"title textarea style xmp noembed noframes noscript plaintext svg math mglyph malignmark "
@@ -59,7 +63,7 @@ BREAKOUT = frozenset(
 )
 _FOREIGN_INTERESTING = (
     BREAKOUT
-    | _INTERESTING
+    | INTERESTING
     | frozenset(
         b"foreignobject desc title mi mo mn ms mtext annotation-xml font script style use feimage "
         b"textpath mpath pattern filter lineargradient radialgradient animate set".split()
@@ -72,40 +76,16 @@ FOREIGN_ENDS = frozenset(
 """End tags that may lead back into foreign content from HTML content within it."""
 
 
-def _any_of(names: Iterable[bytes]) -> bytes:
-    """A pattern for any of ``names`` in either case: a trie, so that a miss costs one look."""
-    heads: dict[bytes, list[bytes]] = {}
-    for name in sorted(names):
-        heads.setdefault(name[:1], []).append(name[1:])
-    branches = []
-    for head, tails in heads.items():
-        letter = b"[%c%c]" % (head[0], head.upper()[0]) if head.isalpha() else re.escape(head)
-        rest = [tail for tail in tails if tail]
-        more = _any_of(rest) if rest else b""
-        branches.append(letter + (more + b"?+" if more and b"" in tails else more))
-    return b"(?:" + b"|".join(branches) + b")"
-
-
-def _names(names: Iterable[bytes], end: bytes = NAME_END) -> bytes:
-    """A pattern for any of ``names`` and what must follow. Nearly all that is none of them is
-    turned away by its first letters, one look each."""
-    names = frozenset(names)
-    shortest = min(map(len, names))
-    letters = (sorted({name[i] for name in names}) for i in range(min(shortest, 4)))
-    first = b"".join(b"[" + re.escape(bytes(c) + bytes(c).upper()) + b"]" for c in letters)
-    return rb"(?=" + first + rb")" + _any_of(names) + end
-
-
 # Attributes that make any element worth a look; not a style without "(", escape or reference.
-_GUARD = rb"(?!" + _names(
-    b"style background ping attributionsrc onload onerror data-consent http-equiv".split(),
-    rb"[" + _W + rb"=/>]",
-) + rb")"  # fmt: skip
+GUARDED = tuple(
+    b"style background ping attributionsrc onload onerror data-consent http-equiv".split()
+)
+_GUARD = rb"(?!" + names(GUARDED, rb"[" + W + rb"=/>]") + rb")"
 _TAME_STYLE = rb"style=\"[^\"(\\&]*+\""
 # SVG 2, 13: presentation attributes that load something when their value is a url().
 _SVG_GUARD = (
-    rb"(?![fFmMcCsS](?i:ilter|ask|lip-path|ursor|arker[a-z-]*+)[" + _W + rb"=/>])"
-    rb"(?![fFsS](?i:ill|troke)[" + _W + rb"]*+=[" + _W + rb"\"']*+[uUsS&\\/])"
+    rb"(?![fFmMcCsS](?i:ilter|ask|lip-path|ursor|arker[a-z-]*+)[" + W + rb"=/>])"
+    rb"(?![fFsS](?i:ill|troke)[" + W + rb"]*+=[" + W + rb"\"']*+[uUsS&\\/])"
 )
 _TEXT = rb"[^<]++|<(?=[^!?/a-zA-Z])"
 
@@ -117,18 +97,18 @@ text = re.compile(rb"(?:" + _TEXT + rb")*+")
 # slash closes nothing (13.2.5.37).
 _SVG_ATTRIBUTES = (
     rb"(?:"
-    + _GAP
+    + GAP
     + rb"|"
     + _GUARD
     + _SVG_GUARD
-    + _ATTRIBUTE.replace(_UNQUOTED, _UNQUOTED + rb"(?<!/)")
+    + ATTRIBUTE.replace(UNQUOTED, UNQUOTED + rb"(?<!/)")
     + rb")*+>"
 )
 _FOREIGN_ELEMENT = (
     rb"<(?!"
-    + _names(_FOREIGN_INTERESTING)
+    + names(_FOREIGN_INTERESTING)
     + rb")("
-    + _NAME
+    + NAME
     + rb")"
     + _SVG_ATTRIBUTES
     + rb"(?:(?<=/>)|</\1>)"
@@ -139,7 +119,7 @@ dull_foreign = re.compile(rb"(?:" + _TEXT + rb"|" + _FOREIGN_ELEMENT + rb")*+")
 
 _PICTURE = (
     rb"[sS][vV][gG](?=["
-    + _W
+    + W
     + rb">])"
     + _SVG_ATTRIBUTES
     + rb"(?:[^<]++|"
@@ -147,6 +127,9 @@ _PICTURE = (
     + rb")*+</[sS][vV][gG]>"
 )
 """A whole ``<svg>`` of plain shapes, without its ``<``."""
+
+picture = re.compile(rb"<" + _PICTURE)
+"""A whole ``<svg>`` of plain shapes."""
 
 
 def _dull(ends: bytes, whole: bytes) -> re.Pattern[bytes]:
@@ -160,10 +143,10 @@ def _dull(ends: bytes, whole: bytes) -> re.Pattern[bytes]:
     """
     attribute = rb" " + _GUARD + rb"[a-z-]++=\"[^\"]*+\""
     up_to_three = rb"(?:>|" + attribute + rb"(?:>|" + attribute + rb">))"
-    any_number = rb"(?:" + _GAP + rb"|" + _GUARD + _ATTRIBUTE + rb"|" + _TAME_STYLE + rb")*+>"
-    start = whole + rb"(?!" + _names(_INTERESTING) + rb")" + _NAME
+    any_number = rb"(?:" + GAP + rb"|" + _GUARD + ATTRIBUTE + rb"|" + _TAME_STYLE + rb")*+>"
+    start = whole + rb"(?!" + names(INTERESTING) + rb")" + NAME
     start += rb"(?:>|" + attribute + up_to_three + rb"|" + any_number + rb")"
-    end = rb"/" + ends + rb"(?:[a-zA-Z][a-zA-Z0-9]*+>|" + _NAME + _REST + rb")"
+    end = rb"/" + ends + rb"(?:[a-zA-Z][a-zA-Z0-9]*+>|" + NAME + REST + rb")"
     other = rb"(?=[^!?/a-zA-Z])"
     return re.compile(rb"(?:[^<]*+<(?:" + end + rb"|" + start + rb"|" + other + rb"))*+[^<]*+")
 
@@ -171,8 +154,38 @@ def _dull(ends: bytes, whole: bytes) -> re.Pattern[bytes]:
 dull = _dull(b"", _PICTURE + rb"|")
 """Text and tags in HTML content that need no look; stops before the first one that does."""
 
-dull_watchful = _dull(rb"(?!" + _names(FOREIGN_ENDS | {b"select", b"template"}) + rb")", b"")
+dull_watchful = _dull(rb"(?!" + names(FOREIGN_ENDS | {b"select", b"template"}) + rb")", b"")
 """The same where some end tags matter."""
+
+
+_PLAIN_REST = rb"(?:" + GAP + rb"|" + _GUARD + ATTRIBUTE + rb")*+>"
+
+dull_head = re.compile(
+    rb"(?:[" + W + rb"]++|<[mM][eE][tT][aA]" + NAME_END + _PLAIN_REST
+    + rb"|<[tT][iI][tT][lL][eE]>[^<]*+</[tT][iI][tT][lL][eE]>)*+"
+)  # fmt: skip
+"""What needs no look within ``<head>``."""
+
+prelude = re.compile(
+    rb"[" + W + rb"\xef\xbb\xbf]*+(?:<![dD][oO][cC][tT][yY][pP][eE][^>]*+>[" + W + rb"]*+)?+"
+    rb"<[hH][tT][mM][lL]" + NAME_END + rb"()" + _PLAIN_REST
+    + rb"[" + W + rb"]*+<[hH][eE][aA][dD]" + NAME_END + _PLAIN_REST
+)  # fmt: skip
+"""The start of an ordinary document, through ``<head>``; the group is where attributes of
+``<html>`` can go."""
+
+from_head_to_body = re.compile(
+    rb"(?:</[hH][eE][aA][dD]>)?+[" + W + rb"]*+<[bB][oO][dD][yY]" + NAME_END + _PLAIN_REST
+)
+"""The ordinary end of a head and start of a body."""
+
+plain_noscript = re.compile(
+    rb"(?:[^<]++|<[iI][fF][rR][aA][mM][eE]" + NAME_END + REST + rb"</[iI][fF][rR][aA][mM][eE]>"
+    + rb"|<[sS][tT][yY][lL][eE]" + NAME_END + REST + rb"[^<]*+</[sS][tT][yY][lL][eE]>"
+    + rb"|<(?!/?" + names(OPENERS | EVENTFUL | {b"base"}) + rb")/?" + NAME + REST
+    + rb")*+"
+)  # fmt: skip
+"""Markup that ends where it ends and changes nothing about what comes behind it."""
 
 
 class TagEnd:
@@ -180,15 +193,21 @@ class TagEnd:
 
     _name, _before, _attribute, _after, _value, _double, _single, _unquoted = range(8)
     _runs = (
-        re.compile(rb"[^" + _W + rb"/>]*+"),
-        re.compile(rb"[" + _W + rb"/]*+"),
-        re.compile(rb"[^" + _W + rb"/>=]*+"),
-        re.compile(rb"[" + _W + rb"]*+"),
-        re.compile(rb"[" + _W + rb"]*+"),
+        re.compile(rb"[^" + W + rb"/>]*+"),
+        re.compile(rb"[" + W + rb"/]*+"),
+        re.compile(rb"[^" + W + rb"/>=]*+"),
+        re.compile(rb"[" + W + rb"]*+"),
+        re.compile(rb"[" + W + rb"]*+"),
         re.compile(rb"[^\"]*+"),
         re.compile(rb"[^']*+"),
-        re.compile(rb"[^" + _W + rb">]*+"),
+        re.compile(rb"[^" + W + rb">]*+"),
     )
+    # Attributes that are certainly complete, whatever comes next: a short way through most of them.
+    _whole = re.compile(
+        rb"(?:" + GAP + rb"|[^" + W + rb"/>][^" + W + rb"/>=]*+(?:[" + W + rb"]*+=[" + W + rb"]*+"
+        rb"(?:\"[^\"]*+\"|'[^']*+'|" + UNQUOTED + rb"(?=[" + W + rb">]))"
+        rb"|(?=[" + W + rb"]*+[^" + W + rb"=])))*+"
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._state = self._name
@@ -196,6 +215,9 @@ class TagEnd:
     def find(self, data: bytes, position: int) -> int:
         """The offset behind the tag's ``>``, or -1 when it is not in ``data``."""
         while True:
+            if self._state == self._before:
+                run = self._whole.match(data, position)
+                position = run.end() if run else position
             run = self._runs[self._state].match(data, position)
             position = run.end() if run else position
             if position >= len(data):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from consentkit.gate.carriers import carriers, is_live
 from consentkit.gate.charrefs import decode_attribute, decode_document, encode_document
 from consentkit.gate.css import imports_first
-from consentkit.gate.inert import hush, parse_attributes
+from consentkit.gate.inert import attribute_values, hush, parse_attributes
 from consentkit.gate.judge import OPEN, UNKNOWN, Judge, Verdict
+from consentkit.gate.memory import Inline, Memory, memory_of
+from consentkit.gate.scanner import CAREFUL
+from consentkit.gate.screen import screen_of
 from consentkit.gate.urls import NO_BASE, Location, locate
 
-__all__ = ["Inline", "PageGate", "Placeholder", "TagRewriter"]
+__all__ = ["PageGate", "Placeholder", "TagRewriter"]
 
 Placeholder = Callable[[Verdict, str], bytes]
 """Makes what stands in for an embed, from the verdict on it and its URL."""
@@ -21,23 +23,17 @@ Placeholder = Callable[[Verdict, str], bytes]
 PageGate = Callable[[bytes, Location | None], bytes | None]
 """Gates a whole document inside an attribute; None when that goes too deep."""
 
+# The usual types of scripts, and whether they run.
+_TYPES = {
+    b"text/javascript": True,
+    b"module": True,
+    b"application/javascript": True,
+    b"application/json": False,
+    b"application/ld+json": False,
+    b"text/plain": False,
+}
 _HIDDEN = re.compile(rb"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _NOTHING = frozenset({b"0", b"1", b"0px", b"1px"})
-
-
-class Inline(NamedTuple):
-    """A script or style sheet whose text decides about its tag, so the tag has to wait.
-
-    ``live`` is whether its type lets it run or apply; ``verdict`` and ``rename`` are what its
-    attributes ask for.
-    """
-
-    script: bool
-    foreign: bool
-    live: bool
-    tag: bytes
-    verdict: Verdict
-    rename: list[bytes]
 
 
 class TagRewriter:
@@ -51,6 +47,7 @@ class TagRewriter:
     Attributes:
         quoted: whether quotes may be put into the page. Not where the bytes may be part of an
             attribute's value in another reading of the page: there they would end it.
+        memory: what became of whole start tags in plain HTML content while quotes may be put in.
     """
 
     def __init__(
@@ -64,12 +61,63 @@ class TagRewriter:
         self.judge = judge
         self.base = base
         self.quoted = True
+        self.memory = Memory() if base else memory_of(judge.scope)
         self._page = page
         self._placeholder = placeholder
 
     def second(self) -> TagRewriter:
         """One for another reading of the same page."""
         return TagRewriter(self.judge, self._page, base=self.base)
+
+    def plain(self, tag: bytes, name: bytes, *, shown: bool) -> bytes | Inline | None:
+        """As :meth:`rewrite`, in HTML content; what comes out of it is remembered."""
+        if not self.quoted:
+            return self._plain(tag, name, shown=shown)
+        known = self.memory.get(tag)
+        if known is None:
+            change = self._plain(tag, name, shown=shown)
+            # A placeholder is for this page alone, a srcdoc depends on how deep it lies.
+            own = name == b"iframe" and (change is not None or b"srcdoc" in tag.lower())
+            if not own and name not in CAREFUL:
+                self.memory.put(tag, (name, change))
+            return change
+        return known[1]
+
+    def _plain(self, tag: bytes, name: bytes, *, shown: bool) -> bytes | Inline | None:
+        passes = self._passes(tag, name)
+        if passes is False:
+            values = attribute_values(tag, 1 + len(name))
+            return self.rewrite(tag, name, values, foreign=False, shown=shown)
+        return passes if isinstance(passes, Inline) else None
+
+    def _passes(self, tag: bytes, name: bytes) -> bool | Inline:
+        """Whether a start tag in HTML content certainly stays as it is, by a quick look.
+
+        Returns:
+            False if only :meth:`rewrite` can tell; an :class:`Inline` that the text decides about.
+        """
+        screen = screen_of(name)
+        sourced = False
+        live = True
+        typed = False
+        for key, double, single, bare in screen.pattern.findall(tag, 1 + len(name)):
+            if not key:  # the end of the tag
+                break
+            value = double or single or bare
+            kind = screen.kinds.get(key)
+            if kind is None:
+                if key != b"type" or typed or value not in _TYPES or name != b"script":
+                    return False
+                typed, live = True, _TYPES[value]
+            elif live and self.judge.attribute(kind, value, self.base).categories:
+                return False
+            sourced = sourced or key == b"src"
+        if name == b"script":
+            if live and not sourced:
+                return Inline(True, False, True, tag, OPEN, [])
+        elif name == b"style":
+            return Inline(False, False, True, tag, OPEN, [])
+        return True
 
     def rewrite(
         self, tag: bytes, name: bytes, values: dict[bytes, bytes], *, foreign: bool, shown: bool
@@ -136,13 +184,13 @@ class TagRewriter:
         if self.base is None and b"href" in values:
             base = locate(values[b"href"])
             self.base = base if base and base.scheme not in ("javascript", "data") else NO_BASE
+            self.memory = Memory()  # URLs lead elsewhere from here on
 
     def _hush(
         self, tag: bytes, rename: list[bytes], verdict: Verdict, *, script: bool = False
     ) -> bytes:
         tag = _unmarked(tag)
-        attributes = parse_attributes(tag)
-        return hush(tag, attributes, rename, verdict.categories, script=script, quoted=self.quoted)
+        return hush(tag, rename, verdict.categories, script=script, quoted=self.quoted)
 
     def _judge(
         self, name: bytes, values: dict[bytes, bytes], foreign: bool

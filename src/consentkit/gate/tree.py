@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from consentkit.gate.scanner import BREAKOUT, FOREIGN_ENDS, RAW_TEXT
+from consentkit.gate.scanner import BREAKOUT, FOREIGN_ENDS
 
-__all__ = ["CDATA", "OPENERS", "Tree"]
+__all__ = ["CDATA", "Tree"]
 
 _NO, _MAYBE, _YES, _NEVER = range(4)
 
@@ -22,9 +22,6 @@ _SVG, _MATH, _POINT, _TEMPLATE = range(4)
 
 CDATA = b"![CDATA["
 """The name under which :meth:`Tree.doubt` is asked about a CDATA section."""
-
-OPENERS = RAW_TEXT | {b"plaintext", b"svg", b"math"}
-"""The start tags after which tokenization may go on differently."""
 
 _ROOTS = {b"svg": _SVG, b"math": _MATH}
 _SVG_POINTS = frozenset({b"foreignobject", b"desc", b"title"})
@@ -127,8 +124,20 @@ class Tree:
         """Whether what comes next is content of a template and so not of the document."""
         return self.templates > 0
 
-    def doubt(self, name: bytes) -> tuple[Tree, Tree] | None:
-        """Both possibilities, when an opener may be taken in two ways; the likely one first."""
+    def doubtful(self, name: bytes) -> bool:
+        """Whether an opener may be taken in two ways."""
+        if self.unsure:
+            return True
+        if self.foreign or name == CDATA:
+            return False
+        return (
+            (self.frames == _MAYBE and name != b"noframes")
+            or (self.select == _MAYBE and name not in (b"script", b"textarea"))
+            or self.columns == _MAYBE
+        )
+
+    def doubt(self, name: bytes) -> tuple[Tree, Tree]:
+        """Both possibilities, when an opener is :meth:`doubtful`; the likely one first."""
         first, second = self.copy(), self.copy()
         if self.unsure:
             first.unsure = second.unsure = False
@@ -136,16 +145,12 @@ class Tree:
                 second.leave_foreign()
             else:
                 second.push(_Open(b"svg", _SVG))
-        elif self.foreign or name == CDATA:
-            return None
         elif self.frames == _MAYBE and name != b"noframes":
             first.frames, second.frames = _NEVER, _YES
         elif self.select == _MAYBE and name not in (b"script", b"textarea"):
             first.select, second.select = _NO, _YES
-        elif self.columns == _MAYBE:
-            first.columns, second.columns = _NO, _YES
         else:
-            return None
+            first.columns, second.columns = _NO, _YES
         return first, second
 
     def drops(self, name: bytes) -> bool:
