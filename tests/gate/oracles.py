@@ -114,7 +114,7 @@ _FETCH = {
 _FETCH_FOREIGN = {name: {"href", "xlink:href"} for name in ("script", "image", "use", "feimage")}
 _JAVASCRIPT = {"", "text/javascript", "application/javascript", "module"}
 _LOADS = re.compile(r"(?:@import\s*[\"']|(?<![\w\-\u0080-\U0010ffff])url\(\s*[\"']?)([^\"'();\s]*)")
-_STRING = re.compile(r"(@import\s*|url\(\s*)?(?:\"[^\"\n]*\"?|'[^'\n]*'?)")
+_STRING = re.compile(r"(@import\s*|url\(\s*)?(?:\"[^\"\n\f\r]*\"?|'[^'\n\f\r]*'?)")
 _REFRESH = re.compile(r"^\s*[\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)")
 _TRACKED = re.compile(r"(?:https?:)?//t\.example/")
 
@@ -133,9 +133,14 @@ def faults(nodes: Iterator[Node]) -> list[str]:
     return [f"{node}" for node in nodes if _live(node)]
 
 
+def _loads(css: str) -> list[str]:
+    # A string is an address after these two alone.
+    return _LOADS.findall(_STRING.sub(lambda found: found[0] if found[1] else "", css))
+
+
 def _live(node: Node) -> bool:
     name, given = node.name, node.attributes
-    values = [given.get("background", ""), *_LOADS.findall(given.get("style", ""))]
+    values = [given.get("background", ""), *_loads(given.get("style", ""))]
     runs = given.get("type", "").strip().lower() in _JAVASCRIPT
     if name == "script":
         key = ("href", "xlink:href") if node.foreign else ("src",)
@@ -148,9 +153,7 @@ def _live(node: Node) -> bool:
     else:
         values += [given.get(key, "") for key in _FETCH.get(name, ())]
     if name == "style" and given.get("type", "").lower() in {"", "text/css"}:
-        # A string is an address after these two alone.
-        bare = _STRING.sub(lambda found: found[0] if found[1] else "", node.text)
-        values += _LOADS.findall(bare)
+        values += _loads(node.text)
     if name == "iframe" and not node.foreign and "srcdoc" in given:
         inner = given["srcdoc"].encode("utf-8", "surrogatepass")
         return any(_live(node) for node in _turbohtml(inner, True)) or any(map(_tracked, values))

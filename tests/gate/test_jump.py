@@ -41,16 +41,17 @@ def _exact(page: bytes, *, ours: Insertions | None) -> bytes:
         patch.setattr(Reading, "_ends_by_itself", lambda *_: False)
         patch.setattr(Reading, "_may_wait", lambda *_: False)
         patch.setattr("consentkit.gate.tags.memory_of", lambda _: _Forgetful())
+        patch.setattr("consentkit.gate.tags.own_memory", _Forgetful)
         patch.setattr("consentkit.gate.placement.Placement.opening", lambda *_: None)
         patch.setattr("consentkit.gate.placement.Placement.waits", False)
         return _run(page, [0, len(page)], ours=ours)
 
 
 class _Forgetful:
-    def get(self, tag: bytes) -> None:
+    def get(self, tag: bytes, size: int) -> None:
         return None
 
-    def put(self, tag: bytes, known: object) -> None:
+    def put(self, tag: bytes, known: object, size: int) -> None:
         return None
 
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from consentkit.gate.judge import Verdict
 from consentkit.policy import Policy
+from consentkit.policy.memory import Memory
 
-__all__ = ["Inline", "Known", "Memory", "memory_of"]
+__all__ = ["Inline", "Known", "memory_of", "own_memory"]
 
-_TAGS = 1024  # in each of two generations
-_LONGEST = 512
+_BYTES = 524_288  # of one memory
 _MEMORIES = 32
 
 
@@ -39,35 +39,8 @@ Known = tuple[bytes, bytes | Inline | None]
 """What became of a start tag: its name, and what went out in its place (None: itself)."""
 
 
-class Memory:
-    """Remembers at least the last thousand tags, and at most twice as many; a megabyte at most."""
-
-    __slots__ = ("_new", "_old")
-
-    def __init__(self) -> None:
-        self._new: dict[bytes, Known] = {}
-        self._old: dict[bytes, Known] = {}
-
-    def get(self, tag: bytes) -> Known | None:
-        """What is known about a tag."""
-        known = self._new.get(tag)
-        if known is None:
-            known = self._old.get(tag)
-            if known is not None:
-                self.put(tag, known)
-        return known
-
-    def put(self, tag: bytes, known: Known) -> None:
-        """Remember what became of a tag."""
-        if len(tag) > _LONGEST:
-            return
-        if len(self._new) >= _TAGS:
-            self._old, self._new = self._new, {}
-        self._new[tag] = known
-
-
 @lru_cache(maxsize=_MEMORIES)
-def memory_of(scope: tuple[Policy, frozenset[str], str]) -> Memory:
+def memory_of(scope: tuple[Policy, frozenset[str], str]) -> Memory[bytes, Known]:
     """The memory for pages of one site that are judged alike.
 
     Args:
@@ -75,4 +48,9 @@ def memory_of(scope: tuple[Policy, frozenset[str], str]) -> Memory:
             request brings along, so only the last few memories are kept.
     """
     del scope  # it tells one memory from another
-    return Memory()
+    return Memory(_BYTES)
+
+
+def own_memory() -> Memory[bytes, Known]:
+    """A memory for one page alone, whose ``<base>`` makes its URLs lead elsewhere."""
+    return Memory(_BYTES)

@@ -138,7 +138,7 @@ class Reading(TextReader):
                 return size
             # The same bytes are a whole tag again: a short way for those that are known.
             end = data.find(b">", position) + 1
-            known = tags.memory.get(data[position:end])
+            known = tags.memory.get(data[position:end], end - position)
             if known is None or (head and known[0] not in HEAD_CONTENT):
                 found = whole_tag.match(data, position)
                 name = b"" if found is None else found[2].lower()

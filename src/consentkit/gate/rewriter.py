@@ -1,10 +1,4 @@
-"""The gate itself: HTML bytes in, the same bytes out, except for the tags that had to sleep.
-
-Promises: no input raises; each byte is looked at a bounded number of times, so time is linear;
-memory is bounded by ``tag_bytes`` and ``script_bytes``; where the chunks are cut changes nothing.
-Held back are only a tag that is not complete and an inline script or style sheet that must be
-judged whole. What exceeds its bound goes out inert.
-"""
+"""The gate itself: HTML bytes in, the same bytes out, except for the tags that had to sleep."""
 
 from __future__ import annotations
 
@@ -23,6 +17,24 @@ _DEPTH = 6
 
 class Gate:
     """Rewrites one page, chunk by chunk.
+
+    No input raises, and where the chunks are cut changes nothing.
+
+    Time is linear in the length of the page: each byte is looked at a bounded number of times, by
+    each of at most four readings (where browsers may read on in two ways, both are followed).
+    Scripts, style sheets, addresses and lists of them are judged in linear time, too.
+
+    Memory is bounded, whatever the length of the page. What is held back is a tag that is not
+    complete, and an inline script or style sheet that must be judged whole. These are the caps:
+
+    ======================  ===================================================================
+    ``limits.tag_bytes``    a longer tag goes out without its attributes, inert
+    ``limits.script_bytes`` a longer inline script or style sheet goes out inert
+    four readings           a start tag that would need a fifth goes out as text
+    512 open elements       of svg, math and templates; a further start tag goes out as text
+    256 doubts in a page    more openers that are in doubt or too deep: the rest goes out as text
+    six documents           within each other's ``srcdoc``; one further down goes out inert
+    ======================  ===================================================================
 
     Args:
         judge: decides what must sleep.

@@ -10,7 +10,7 @@ from consentkit.gate.charrefs import decode_attribute, decode_document, encode_d
 from consentkit.gate.css import imports_first
 from consentkit.gate.inert import attribute_values, hush, parse_attributes
 from consentkit.gate.judge import OPEN, UNKNOWN, Judge, Verdict
-from consentkit.gate.memory import Inline, Memory, memory_of
+from consentkit.gate.memory import Inline, memory_of, own_memory
 from consentkit.gate.scanner import CAREFUL
 from consentkit.gate.screen import screen_of
 from consentkit.gate.urls import NO_BASE, Location, locate
@@ -61,7 +61,7 @@ class TagRewriter:
         self.judge = judge
         self.base = base
         self.quoted = True
-        self.memory = Memory() if base else memory_of(judge.scope)
+        self.memory = own_memory() if base else memory_of(judge.scope)
         self._page = page
         self._placeholder = placeholder
 
@@ -73,13 +73,13 @@ class TagRewriter:
         """As :meth:`rewrite`, in HTML content; what comes out of it is remembered."""
         if not self.quoted:
             return self._plain(tag, name, shown=shown)
-        known = self.memory.get(tag)
+        known = self.memory.get(tag, len(tag))
         if known is None:
             change = self._plain(tag, name, shown=shown)
             # A placeholder is for this page alone, a srcdoc depends on how deep it lies.
             own = name == b"iframe" and (change is not None or b"srcdoc" in tag.lower())
             if not own and name not in CAREFUL:
-                self.memory.put(tag, (name, change))
+                self.memory.put(tag, (name, change), len(tag))
             return change
         return known[1]
 
@@ -184,7 +184,7 @@ class TagRewriter:
         if self.base is None and b"href" in values:
             base = locate(values[b"href"])
             self.base = base if base and base.scheme not in ("javascript", "data") else NO_BASE
-            self.memory = Memory()  # URLs lead elsewhere from here on
+            self.memory = own_memory()
 
     def _hush(
         self, tag: bytes, rename: list[bytes], verdict: Verdict, *, script: bool = False
