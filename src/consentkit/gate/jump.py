@@ -6,14 +6,15 @@ begin, not in an attribute's value:
 
 From a place where the tokenizer is in its data state, let ``last`` be the last ``>`` before the
 finding, with no ``<`` behind it. No comment and no raw text begins in between, for that would have
-been found; so ``last`` is text or ends a tag, unless it stands in a quoted value. In that case the
-last quote of its kind before it opened the value, and an opening quote follows a ``=``. Three
-searches backwards tell.
+been found; so ``last`` is text or ends a tag (or a doctype or bogus comment: these end at their
+first ``>`` and go out as they are), unless it stands in a quoted value. In that case the last quote
+of its kind before it opened the value, and an opening quote follows a ``=``. Three searches
+backwards tell.
 
 Tags that were jumped over must have none of the attributes that make any element worth a look. Such
 an attribute does nothing without its ``=``, so one search for those tells. Whenever one of the
 two cannot be shown, the exact way is taken up to the finding: each byte is looked at a bounded
-number of times, and the answer is always that of the exact way.
+number of times, and what goes out is always what goes out by the exact way.
 """
 
 from __future__ import annotations

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from consentkit.gate.family import Family, Relative
+from consentkit.gate.family import Relative
 from consentkit.gate.memory import Inline
 from consentkit.gate.rawtext import Captured, Finder, ScriptFinder, finder
 from consentkit.gate.scanner import RAW_TEXT, plain_noscript
 from consentkit.gate.scanner import tag as whole_tag
-from consentkit.gate.tags import TagRewriter
-from consentkit.gate.tree import Tree
-from consentkit.settings import LimitSettings
 
 __all__ = ["TextReader"]
 
@@ -22,22 +19,12 @@ _WAITING = 16_384
 class TextReader(Relative):
     """A reading that knows raw text; the arguments are those of :class:`Relative`."""
 
-    def __init__(
-        self,
-        tags: TagRewriter,
-        limits: LimitSettings,
-        tree: Tree,
-        family: Family | None,
-        *,
-        scripting: bool,
-    ) -> None:
-        super().__init__(tags, limits, tree, family, scripting=scripting)
-        self._finder: Finder | ScriptFinder = finder(b"title")
-        self._own_end = False
-        self._captured_depth = 0
-        self._inline: Inline | None = None
-        # Whether the text of the <noscript> that opens now is gated by itself.
-        self._apart = False
+    _finder: Finder | ScriptFinder = finder(b"title")
+    _own_end = False
+    _captured_depth = 0
+    _inline: Inline | None = None
+    # Whether the text of the <noscript> that opens now is gated by itself.
+    _apart = False
 
     @property
     def _in_text(self) -> bool:
