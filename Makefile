@@ -20,7 +20,7 @@ CORE_PIP := .venv-core/bin/python -m pip
 # Tests of what stands on a framework or a server; everything else is the core's.
 BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser
 
-.PHONY: help demo test check lint types layers static unit browser core wheel-check clean
+.PHONY: help demo test check lint types layers static unit browser core wheel-check screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -66,6 +66,9 @@ core: .venv-core/.core ## the core's tests, where no framework is installed
 
 wheel-check: .venv/.dev ## build the wheel, install it alone, and look whether all is in it
 	$(BIN)/python scripts/wheel_check.py .venv-wheel
+
+screenshots: .venv/.browser ## make the pictures in docs/images anew
+	$(BIN)/python scripts/screenshots.py
 
 clean: ## remove what these commands made
 	rm -rf .venv .venv-core .venv-wheel build dist static/node_modules
