@@ -254,7 +254,7 @@ def test_a_head_that_does_not_fit_is_not_appended_to(data: st.DataObject) -> Non
         fill(log, 5)
         size = data.draw(st.integers(0, 20).filter(lambda size: size != 5))
         db = sqlite3.connect(log.path)
-        db.execute("DROP TRIGGER head_only_grows")
+        db.execute("DROP TRIGGER head_no_update")
         db.execute("UPDATE head SET size = ?", (size,))
         db.commit()
         db.close()

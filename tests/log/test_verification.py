@@ -88,8 +88,8 @@ def swapped(db: sqlite3.Connection, one: int, other: int) -> None:
 
 def doubled(db: sqlite3.Connection, seq: int) -> None:
     db.execute(
-        "INSERT INTO leaf SELECT ?, '017f22e2-79b0-74c3-98c4-dc0c0c07398f', hash, body, time, "
-        "action FROM leaf WHERE seq = ?",
+        "INSERT INTO leaf SELECT ?, hash, time, action, '017f22e2-79b0-74c3-98c4-dc0c0c07398f', "
+        "body FROM leaf WHERE seq = ?",
         (COUNT, seq),
     )
     db.execute("UPDATE head SET size = size + 1")

@@ -183,6 +183,7 @@ def _verdict(found: Verification, as_json: bool) -> Iterable[bytes]:
                 "size": found.size,
                 "root": found.root.hex(),
                 "redacted": found.redacted,
+                "pruned": found.pruned,
                 "first": found.first,
                 "faults": [{"seq": seq, "why": why} for seq, why in found.faults],
             }
@@ -190,6 +191,8 @@ def _verdict(found: Verification, as_json: bool) -> Iterable[bytes]:
         yield b"\n"
         return
     redacted = f", {found.redacted} of them redacted" if found.redacted else ""
+    if found.pruned:
+        redacted += f", of {found.pruned} only the hashes, as they were pruned"
     if found.whole:
         yield f"whole: {found.size} records{redacted}\n".encode()
         yield f"root: {found.root.hex()}\n".encode()
