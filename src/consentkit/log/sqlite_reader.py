@@ -190,10 +190,12 @@ class SqliteReader:
                     self._drop()
             except _NotThereError:
                 return []
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 self._drop()
+                # Text that is none comes of damage: in what is read, or quoted in SQLite's message.
                 code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-                kind = LogDamaged if code in DAMAGED else LogUnavailable
+                damaged = code in DAMAGED or isinstance(error, UnicodeDecodeError)
+                kind = LogDamaged if damaged else LogUnavailable
                 raise kind(f"the consent log {self.path} cannot be read: {error}") from error
 
     def _drop(self) -> None:

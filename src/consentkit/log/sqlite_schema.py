@@ -138,6 +138,8 @@ def version_of(db: sqlite3.Connection) -> int:
         if error.sqlite_errorcode & 0xFF in DAMAGED:
             raise LogUnreadable(f"this is no consent log: {error}") from error
         raise
+    except UnicodeDecodeError as error:  # of SQLite's message, which quotes a damaged schema
+        raise LogUnreadable("this is no consent log, or its schema is damaged") from error
     if application == 0 and tables == 0:
         return 0
     if application != APPLICATION_ID:
