@@ -233,23 +233,22 @@ class SqliteLog:
 
 def _append(db: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Record]:
     tree, prev = _head(db)
+    known = _known(db, entries)
     records: list[Record] = []
     leaves: list[tuple[object, ...]] = []
     personal: list[tuple[object, ...]] = []
     roots: list[tuple[int, int, bytes]] = []
-    added: dict[str, Record] = {}
     notices: set[tuple[str, str]] = set()
     for event, notice, salt, kept in entries:
-        known = added.get(event.id) or _known(db, event.id)
-        if known is not None:
-            records.append(known)
+        if event.id in known:
+            records.append(known[event.id])
             continue
         record = make_record(
             event, notice_language=notice.language, seq=tree.size, prev=prev, salt=salt
         )
         prev = record.leaf_hash
         records.append(record)
-        added[event.id] = record
+        known[event.id] = record
         leaves.append((record.seq, prev, event.time, event.action, event.id, record.leaf))
         if kept:
             personal.append((record.seq, event.consent_id, record.salt, record.personal))
@@ -259,22 +258,30 @@ def _append(db: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Record]:
         roots += tree.completed(prev, SUBTREE_LEVELS)
         tree.push(prev)
     if leaves:
-        db.executemany(
-            "INSERT INTO leaf (seq, hash, time, action, id, body) VALUES (?, ?, ?, ?, ?, ?)", leaves
-        )
-        db.executemany(
-            "INSERT INTO personal (seq, consent_id, salt, body) VALUES (?, ?, ?, ?)", personal
-        )
-        db.executemany("INSERT INTO subtree (level, position, hash) VALUES (?, ?, ?)", roots)
+        _insert(db, "leaf (seq, hash, time, action, id, body)", leaves)
+        _insert(db, "personal (seq, consent_id, salt, body)", personal)
+        _insert(db, "subtree (level, position, hash)", roots)
         db.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, tree.packed()))
     return records
 
 
-def _known(db: sqlite3.Connection, record_id: str) -> Record | None:
-    row = db.execute(
-        f"SELECT {RECORD} FROM leaf LEFT JOIN personal USING (seq) WHERE leaf.id = ?", (record_id,)
-    ).fetchone()
-    return read_record(*row) if row else None
+def _known(db: sqlite3.Connection, entries: Sequence[_Entry]) -> dict[str, Record]:
+    """Which of them are in the log already."""
+    ids = msgspec.json.encode([entry.event.id for entry in entries]).decode()
+    rows = db.execute(
+        f"SELECT {RECORD} FROM leaf LEFT JOIN personal USING (seq) "
+        "WHERE leaf.id IN (SELECT value FROM json_each(?))",
+        (ids,),
+    ).fetchall()
+    return {record.event.id: record for record in (read_record(*row) for row in rows)}
+
+
+def _insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """All in one statement: between two, Python would let other threads have their turn."""
+    if rows:
+        row = f"({', '.join('?' * len(rows[0]))})"
+        values = [value for row_ in rows for value in row_]
+        db.execute(f"INSERT INTO {into} VALUES {', '.join([row] * len(rows))}", values)
 
 
 def _block_with_time_before(db: sqlite3.Connection, start: int, before: str) -> int:

@@ -1,6 +1,8 @@
 """Group commit: one thread a process writes what all its requests have to record.
 
 While a transaction is synced to the disk, the next requests queue up; they share the next sync.
+Those who have just been answered are given a moment to come again: a part of the time that a commit
+takes, so that a commit for half of them is not what the others have to wait for.
 ``append`` returns after the commit of its own record, and nobody's cancelled request takes a record
 along: what was handed over is written.
 
@@ -40,6 +42,8 @@ _KEPT = 10_000  # denials that are kept in memory when they can be written nowhe
 _PATIENCE = 15.0  # seconds that a record may stand in the queue: a log's time-out, and once more
 _PAUSE = 1.0  # seconds in which a log that has just failed is left alone, at least
 _LONGEST_PAUSE = 60.0
+_LINGER = 0.25  # of the time that the last commit took
+_LONGEST_LINGER = 0.005  # seconds
 _IDLE = 5.0  # seconds after which the thread ends, for the next record to begin another
 _OUT_OF_ORDER = (LogUnavailable, LogUnreadable)
 
@@ -94,6 +98,8 @@ class Writer:
         self._queue: deque[_Item] = deque()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._expected = 1  # how many records are worth a moment's wait
+        self._linger = 0.0
         self._kept.clear()
 
     def append(self, event: Event, notice: Notice, *, keep: bool = False) -> Event:
@@ -191,7 +197,8 @@ class Writer:
                     item.done.release()
                     return True
                 self._thread = thread
-            self._changed.notify()
+            if len(self._queue) in (1, self._expected):
+                self._changed.notify()
         return True
 
     def _keep(self, entry: Entry) -> None:
@@ -208,10 +215,13 @@ class Writer:
             with self._changed:
                 if not self._queue and not self._closing:
                     self._changed.wait(_IDLE if pause is None else pause)
+                if 0 < len(self._queue) < self._expected and not self._closing:
+                    self._changed.wait(self._linger)
                 batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
                 if not batch and (self._closing or pause is None):
                     self._thread = None
                     return
+            begun = time.monotonic()
             try:
                 with self._writing:
                     self._write(batch)
@@ -221,6 +231,10 @@ class Writer:
                     if item.recorded is None and item.error is None:
                         item.error = LogError(f"it could not be recorded: {error!r}")
             finally:
+                took = time.monotonic() - begun
+                with self._changed:
+                    self._expected = min(_BATCH, len(batch) + len(self._queue))
+                    self._linger = min(_LINGER * took, _LONGEST_LINGER)
                 for item in batch:
                     item.done.release()
 
