@@ -149,7 +149,9 @@ CHANGES: list[tuple[str, Change, int | None]] = [
     ("personal salt", sql("UPDATE personal SET salt = randomblob(32) WHERE seq = 6"), 6),
     ("personal given back", sql(f"UPDATE personal SET seq = {REDACTED} WHERE seq = 6"), REDACTED),
     ("personal of nobody", sql("UPDATE personal SET seq = 99 WHERE seq = 6"), 99),
-    ("consent id", sql("UPDATE personal SET consent_id = 'x' WHERE seq = 6"), 6),
+    ("half erased", sql("UPDATE personal SET salt = zeroblob(32) WHERE seq = 6"), 6),
+    ("otherwise erased", sql("UPDATE personal SET body = zeroblob(length(body)) WHERE seq = 6"), 6),
+    ("half pruned", sql("UPDATE leaf SET body = NULL WHERE seq = 6"), 6),
     ("id column", sql("UPDATE leaf SET id = 'x' WHERE seq = 6"), 6),
     ("time column", sql("UPDATE leaf SET time = 'x' WHERE seq = 6"), 6),
     ("action column", sql("UPDATE leaf SET action = 'gpc' WHERE seq = 6"), 6),
@@ -191,7 +193,7 @@ def test_all_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
 
 CELLS = {
     "leaf": ["seq", "id", "hash", "body", "time", "action"],
-    "personal": ["seq", "consent_id", "salt", "body"],
+    "personal": ["seq", "salt", "body"],
     "notice": ["hash", "language", "html"],
     "head": ["one", "size", "frontier"],
 }

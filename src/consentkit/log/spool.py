@@ -145,7 +145,7 @@ class Spool:
     def _open_files(self, stack: ExitStack) -> Iterator[_File]:
         for path in sorted(self.folder.glob("*.spool")):
             now = time.monotonic()
-            if self._stuck.pop(path, now) > now:
+            if self._stuck.get(path, now) > now:
                 continue
             try:
                 # Somebody who holds a file is writing to it, or is draining it just as we do.

@@ -25,14 +25,15 @@ from consentkit.log.leaf import SALT_BYTES, make_record, read_record
 from consentkit.log.merkle import Frontier
 from consentkit.log.sqlite_connection import check_sqlite, connect_to_write
 from consentkit.log.sqlite_handle import Handle
-from consentkit.log.sqlite_query import RECORD
+from consentkit.log.sqlite_query import RECORD, places_of
 from consentkit.log.sqlite_reader import SqliteReader
-from consentkit.log.sqlite_schema import BLOCK_BITS
+from consentkit.log.sqlite_schema import BLOCK_BITS, ERASED
 from consentkit.log.store import SUBTREE_LEVELS, Filters, Head, Row
 
 __all__ = ["SqliteLog"]
 
 _PRUNED_AT_ONCE = 1000
+_DISTANCE = 500  # rows; three pages of a database hold far fewer
 _WAL_BYTES = 4 * 1024 * 1024  # SQLite's own checkpoints, each 1000 pages, keep it below this
 
 
@@ -86,7 +87,7 @@ class SqliteLog:
         nobody = dict.fromkeys(("consent_id", "language", "page", "browser", "os", "device"), "")
         blank = msgspec.structs.replace(event, **nobody)
         with self._transaction() as db:
-            erased = db.execute("DELETE FROM personal WHERE consent_id = ?", (consent_id,)).rowcount
+            erased = _erase(db, places_of(db, consent_id))
             if erased:
                 _append(db, [entry._replace(event=blank, kept=False)])
         self._empty_journal(self._deadline)
@@ -251,7 +252,7 @@ def _append(db: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Record]:
         known[event.id] = record
         leaves.append((record.seq, prev, event.time, event.action, event.id, record.leaf))
         if kept:
-            personal.append((record.seq, event.consent_id, record.salt, record.personal))
+            personal.append((record.seq, record.salt, record.personal))
         if (notice.hash, notice.language) not in notices:
             notices.add((notice.hash, notice.language))
             _store_notice(db, notice)
@@ -259,7 +260,7 @@ def _append(db: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Record]:
         tree.push(prev)
     if leaves:
         _insert(db, "leaf (seq, hash, time, action, id, body)", leaves)
-        _insert(db, "personal (seq, consent_id, salt, body)", personal)
+        _insert(db, "personal (seq, salt, body)", personal)
         _insert(db, "subtree (level, position, hash)", roots)
         db.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, tree.packed()))
     return records
@@ -301,11 +302,27 @@ def _prune(db: sqlite3.Connection, block: int, before: str) -> int:
         f"SELECT seq FROM leaf WHERE seq >> {BLOCK_BITS} = ? AND time < ? LIMIT ?",
         (block, before, _PRUNED_AT_ONCE),
     ).fetchall()
-    db.executemany("DELETE FROM personal WHERE seq = ?", places)
+    _erase(db, places)
     db.executemany(
         "UPDATE leaf SET body = NULL, id = NULL, time = NULL, action = NULL WHERE seq = ?", places
     )
+    # The room is given back at a distance from what is kept: SQLite moves the rows around those
+    # that it deletes, and would leave copies behind.
+    first = db.execute(
+        "SELECT seq FROM personal WHERE salt <> zeroblob(32) ORDER BY seq LIMIT 1"
+    ).fetchone()
+    end = first[0] if first else 2**62
+    db.execute("DELETE FROM personal WHERE seq < ?", (end - _DISTANCE,))
     return len(places)
+
+
+def _erase(db: sqlite3.Connection, places: Sequence[tuple[int]]) -> int:
+    """Overwrite what is personal in the records at these places. Returns in how many there was."""
+    return db.executemany(
+        "UPDATE personal SET salt = zeroblob(32), body = zeroblob(length(body)) "
+        f"WHERE seq = ? AND NOT {ERASED.format('')}",
+        places,
+    ).rowcount
 
 
 def _head(db: sqlite3.Connection) -> tuple[Frontier, bytes]:

@@ -8,17 +8,24 @@ Which it is, is found out by counting in the indexes, up to a limit.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from consentkit.log.sqlite_schema import BLOCK_BITS, INDEXED
+from consentkit.log.sqlite_schema import BLOCK_BITS, ERASED, INDEXED, Index
 from consentkit.log.store import Filters, matches
 
-__all__ = ["RECORD", "Query"]
+__all__ = ["PERSONAL", "RECORD", "Query", "places_of"]
 
-RECORD = "leaf.seq, leaf.hash, leaf.body, personal.salt, personal.body"
+_ERASED = ERASED.format("personal.")
+PERSONAL = (
+    f"CASE WHEN {_ERASED} THEN NULL ELSE personal.salt END, "
+    f"CASE WHEN {_ERASED} THEN NULL ELSE personal.body END"
+)
+"""Salt and body, NULL when they were erased."""
+RECORD = f"leaf.seq, leaf.hash, leaf.body, {PERSONAL}"
 
 _FEW = 20_000
 """Places that are sorted rather than met on a walk: they take a few milliseconds."""
@@ -29,24 +36,35 @@ _ALIKE = ("consent_id", "page", "country", "language", "policy_version", "action
 
 
 class _Test(NamedTuple):
-    """Something that records are looked for by: an indexed expression and its values."""
+    """Something that records are looked for by, and the values it may have."""
 
-    table: str
-    expression: str
+    by: Index
     values: tuple[str, ...]
 
-    def sql(self, *, indexed: bool) -> str:
-        plus = "" if indexed else "+"  # with a plus sign SQLite looks at the row, not at an index
-        expression = self.expression.format(f"{self.table}.")
+    @property
+    def sql(self) -> str:
+        """The test of a row. With a plus sign SQLite looks at the row, not at an index."""
+        value = "+" + self._of(self.by.value)
         if len(self.values) == 1:
-            return f"{plus}{expression} = ?"
-        return f"{plus}{expression} IN (SELECT value FROM json_each(?))"
+            return f"{value} = ?"
+        return f"{value} IN (SELECT value FROM json_each(?))"
+
+    @property
+    def indexed(self) -> str:
+        """The test by the index, of which what passes may be more."""
+        key = self._of(self.by.key(self.by.value))
+        if len(self.values) == 1:
+            return f"{key} = {self.by.key('?1')}"
+        return f"{key} IN (SELECT {self.by.key('value')} FROM json_each(?1))"
 
     @property
     def parameter(self) -> str:
-        return (
-            self.values[0] if len(self.values) == 1 else msgspec.json.encode(self.values).decode()
-        )
+        if len(self.values) == 1:
+            return self.values[0]
+        return msgspec.json.encode(self.values).decode()
+
+    def _of(self, expression: str) -> str:
+        return expression.format(f"{self.by.table}.")
 
 
 class Query:
@@ -76,10 +94,15 @@ class Query:
         if any(not test.values for test in self._tests):
             return []
         few, tables = self._sources()
-        conditions = [f"{few}.seq > ?", f"{few}.seq < ?", "leaf.body IS NOT NULL"]
-        parameters: list[object] = [self._after, self._before]
+        conditions = ["leaf.body IS NOT NULL"]
+        parameters: list[object] = []
+        if self._leading is not None:  # first, as its parameter is named
+            conditions.append(self._leading.indexed)
+            parameters.append(self._leading.parameter)
+        conditions += [f"{few}.seq > ?", f"{few}.seq < ?"]
+        parameters += [self._after, self._before]
         for test in self._tests:
-            conditions.append(test.sql(indexed=test is self._leading))
+            conditions.append(test.sql)
             parameters.append(test.parameter)
         for condition, time in self._times:
             conditions.append(condition)
@@ -100,8 +123,8 @@ class Query:
 
     def _sources(self) -> tuple[str, str]:
         """The table to walk along, and the join. CROSS JOIN: the first is the outer loop."""
-        tables = {test.table for test in self._tests}
-        if self._leading is not None and self._leading.table == "personal":
+        tables = {test.by.table for test in self._tests}
+        if self._leading is not None and self._leading.by.table == "personal":
             return "personal", "personal CROSS JOIN leaf USING (seq)"
         return "leaf", "leaf CROSS JOIN personal USING (seq)" if "personal" in tables else "leaf"
 
@@ -134,19 +157,18 @@ class Query:
 
     def _all_tests(self, filters: Filters) -> list[_Test]:
         given: dict[str, Any] = dict(filters)
-        tests = [_Test(*INDEXED[name], (given[name],)) for name in _ALIKE if name in given]
-        for name, index in (("category", "outcome"), ("service", "services")):
+        tests = [_Test(INDEXED[name], (given[name],)) for name in _ALIKE if name in given]
+        for name, index in (("category", INDEXED["outcome"]), ("service", INDEXED["services"])):
             if name in given:
-                table, expression = INDEXED[index]
-                texts = (text for text in self._distinct(table, expression) if text != "{}")
+                texts = (text for text in self._distinct(index) if text != "{}")
                 fitting = (t for t in texts if matches(msgspec.json.decode(t), given[name]))
-                tests.append(_Test(table, expression, tuple(fitting)))
+                tests.append(_Test(index, tuple(fitting)))
         return tests
 
-    def _distinct(self, table: str, expression: str) -> list[str]:
+    def _distinct(self, index: Index) -> list[str]:
         """Every value in an index, each found from the one before."""
-        value = expression.format("")
-        least = f"SELECT {value} FROM {table} WHERE {value}"
+        value = index.value.format("")
+        least = f"SELECT {value} FROM {index.table} WHERE {value}"
         rows = self._fetch(
             f"WITH RECURSIVE found(value) AS (SELECT * FROM ({least} IS NOT NULL "
             f"ORDER BY {value} LIMIT 1) UNION ALL SELECT ({least} > found.value "
@@ -169,8 +191,16 @@ class Query:
 
     def _count(self, test: _Test) -> int:
         rows = self._fetch(
-            f"SELECT count(*) FROM (SELECT 1 FROM {test.table} WHERE {test.sql(indexed=True)} "
+            f"SELECT count(*) FROM (SELECT 1 FROM {test.by.table} WHERE {test.indexed} "
             "AND seq > ? AND seq < ? LIMIT ?)",
             (test.parameter, self._after, self._before, _FEW),
         )
         return int(rows[0][0]) if rows else 0
+
+
+def places_of(db: sqlite3.Connection, consent_id: str) -> list[tuple[int]]:
+    """Where the records of a visitor are."""
+    test = _Test(INDEXED["consent_id"], (consent_id,))
+    return db.execute(
+        f"SELECT seq FROM personal WHERE {test.indexed} AND {test.sql}", (consent_id, consent_id)
+    ).fetchall()

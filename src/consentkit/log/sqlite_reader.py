@@ -26,7 +26,7 @@ from consentkit.log.leaf import read_record
 from consentkit.log.sqlite_connection import check_sqlite, connect, connect_to_write
 from consentkit.log.sqlite_files import frames_cut_off
 from consentkit.log.sqlite_handle import Handle
-from consentkit.log.sqlite_query import RECORD, Query
+from consentkit.log.sqlite_query import PERSONAL, RECORD, Query
 from consentkit.log.sqlite_schema import DAMAGED, SCHEMA_VERSION, migrate, version_of
 from consentkit.log.store import Filters, Head, LogDamaged, Row
 
@@ -107,8 +107,7 @@ class SqliteReader:
         # CAST: whatever stands in a text column is to be compared, not decoded.
         return self._fetch(
             "SELECT leaf.seq, CAST(leaf.id AS BLOB), leaf.hash, leaf.body, "
-            "CAST(leaf.time AS BLOB), CAST(leaf.action AS BLOB), "
-            "CAST(personal.consent_id AS BLOB), personal.salt, personal.body "
+            f"CAST(leaf.time AS BLOB), CAST(leaf.action AS BLOB), {PERSONAL} "
             "FROM leaf LEFT JOIN personal USING (seq) "
             "WHERE leaf.seq >= ? ORDER BY leaf.seq LIMIT ?",
             (-(2**63) if start is None else start, limit),

@@ -4,6 +4,7 @@ older version up to date."""
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 from consentkit.errors import LogUnreadable
 from consentkit.log.merkle import Frontier
@@ -13,8 +14,10 @@ __all__ = [
     "APPLICATION_ID",
     "BLOCK_BITS",
     "DAMAGED",
+    "ERASED",
     "INDEXED",
     "SCHEMA_VERSION",
+    "Index",
     "create",
     "migrate",
     "version_of",
@@ -39,19 +42,40 @@ def _part(name: str) -> str:
     return f"CASE WHEN json_valid({text}) THEN json_extract({text}, '$.{name}') END"
 
 
-# What is looked for: the table, and an expression in which {0} stands for the table's name and a
-# dot, or for nothing. Most are indexes of what is in a body instead of columns, so that there is
-# nothing more that could contradict the bytes that were hashed; SQLite's own integrity check
-# compares the two.
+class Index(NamedTuple):
+    """What records are looked for by: the table, the SQL of the value, and that of what is in the
+    index. In these {0} stands for the table's name and a dot, or for nothing, and {1} for a value.
+
+    Most are indexes of what is in a body instead of columns, so that there is nothing more that
+    could contradict the bytes that were hashed; SQLite's own integrity check compares the two.
+    """
+
+    table: str
+    value: str
+    rough: str = "{1}"
+
+    def key(self, value: str) -> str:
+        """The SQL of what is in the index for a value."""
+        return self.rough.replace("{1}", value)
+
+
+# When SQLite splits or joins pages of an index, copies of entries stay behind in the unused room of
+# these pages, where "secure_delete" does not reach them. So what can be erased is not in any index:
+# only a few bits of it are, enough to leave one in hundreds to look at.
+_ROUGHLY = (
+    "(coalesce(unicode({1}), 0) * 7 + coalesce(unicode(substr({1}, -1)), 0) * 31 + length({1}) * 3"
+    " + coalesce(unicode(substr({1}, length({1}) / 2)), 0)) % 509"
+)
 INDEXED = {
-    "action": ("leaf", "{0}action"),
-    "country": ("leaf", _part("country")),
-    "policy_version": ("leaf", _part("policy")),
-    "outcome": ("leaf", _part("outcome")),
-    "services": ("leaf", _part("services")),
-    "consent_id": ("personal", "{0}consent_id"),
-    "language": ("personal", _part("language")),
-    "page": ("personal", _part("page")),
+    "action": Index("leaf", "{0}action"),
+    "country": Index("leaf", _part("country")),
+    "policy_version": Index("leaf", _part("policy")),
+    "outcome": Index("leaf", _part("outcome")),
+    "services": Index("leaf", _part("services")),
+    # Of a random text, so that these three characters are as good as any 18 bits.
+    "consent_id": Index("personal", _part("consent_id"), "substr({1}, 1, 3)"),
+    "language": Index("personal", _part("language"), _ROUGHLY),
+    "page": Index("personal", _part("page"), _ROUGHLY),
 }
 
 # Columns of ``leaf`` other than ``body`` are an index: what counts are the bytes in ``body``. A
@@ -64,13 +88,15 @@ _LEAF = """CREATE TABLE leaf (
         id TEXT UNIQUE CHECK ((id IS NULL) = (body IS NULL)),
         body BLOB
     ) STRICT"""
-# ``personal`` is the only place that knows a consent id, so that deleting its row forgets it.
+# What is personal. To erase it, a row is overwritten with as many zeros where it is: the rows
+# beside it are not moved, so that no copies of them are left behind when their turn comes.
 _PERSONAL = """CREATE TABLE personal (
         seq INTEGER PRIMARY KEY,
-        consent_id TEXT NOT NULL,
         salt BLOB NOT NULL CHECK (length(salt) = 32),
         body BLOB NOT NULL
     ) STRICT"""
+ERASED = "({0}salt = zeroblob(32) AND {0}body = zeroblob(length({0}body)))"
+"""The test for such a row; {0} as above."""
 _OTHERS = (
     """CREATE TABLE notice (
         hash TEXT NOT NULL,
@@ -94,8 +120,8 @@ _SUBTREE = """CREATE TABLE subtree (
 _INDEXES = (
     f"CREATE INDEX leaf_time ON leaf (seq >> {BLOCK_BITS}, time) WHERE time IS NOT NULL",
     *(
-        f"CREATE INDEX {table}_{name} ON {table} ({what.format('')})"
-        for name, (table, what) in INDEXED.items()
+        f"CREATE INDEX {index.table}_{name} ON {index.table} ({index.key(index.value).format('')})"
+        for name, index in INDEXED.items()
     ),
 )
 
@@ -114,7 +140,8 @@ _TRIGGERS = (
         "leaf", "update", "new.body IS NOT NULL OR new.seq <> old.seq OR new.hash <> old.hash"
     ),
     _refusal("leaf", "delete"),
-    _refusal("personal", "update"),
+    _refusal("personal", "update", f"NOT {ERASED.format('new.')} OR new.seq <> old.seq"),
+    _refusal("personal", "delete", f"NOT {ERASED.format('old.')}"),
     *(_refusal(table, verb) for table in ("notice", "subtree") for verb in ("update", "delete")),
     _refusal("head", "delete"),
     _refusal("head", "update", "new.size <= old.size"),
@@ -174,7 +201,10 @@ def _from_1(db: sqlite3.Connection) -> None:
     names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
     for statement in (
         *(f"DROP TRIGGER {name}" for (name,) in names),
-        "DROP INDEX personal_consent_id",
+        "ALTER TABLE personal RENAME TO personal_1",
+        _PERSONAL,
+        "INSERT INTO personal SELECT seq, salt, body FROM personal_1 ORDER BY seq",
+        "DROP TABLE personal_1",
         "ALTER TABLE leaf RENAME TO leaf_1",
         _LEAF,
         """INSERT INTO leaf (seq, hash, time, action, id, body)

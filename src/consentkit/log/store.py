@@ -31,15 +31,14 @@ class LogDamaged(LogUnreadable):
     """This is a log, but what stores it is damaged."""
 
 
-# seq, id, hash, leaf, time, action, consent id, salt, personal. The last three are None when the
-# personal part is erased; of a pruned record there is nothing but seq and hash. All but seq are
+# seq, id, hash, leaf, time, action, salt, personal. The last two are None when the personal part is
+# erased; of a pruned record there is nothing but seq and hash. All but seq are
 # bytes as stored, so that a value which is no longer text can be told from one that is. A plain
 # tuple: verification makes one a record.
 Row = tuple[
     int,
     bytes | None,
     bytes,
-    bytes | None,
     bytes | None,
     bytes | None,
     bytes | None,

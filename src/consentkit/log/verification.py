@@ -82,12 +82,7 @@ class _Leaf(Struct, gc=False):
     personal: str
 
 
-class _OwnPart(Struct, gc=False):
-    consent_id: str
-
-
 _decode_leaf = msgspec.json.Decoder(_Leaf).decode
-_decode_own = msgspec.json.Decoder(_OwnPart).decode
 _sha256 = hashlib.sha256
 
 
@@ -165,7 +160,7 @@ class _Run:
             self._fault(*_differing(tree, self._tree))
 
     def _row(self, row: Row) -> None:
-        seq, record_id, stored_hash, body, time, action, consent_id, salt, personal = row
+        seq, record_id, stored_hash, body, time, action, salt, personal = row
         if seq != self._next:
             self._out_of_place(seq)
         if body is None:
@@ -195,8 +190,6 @@ class _Run:
                 self._redacted += 1
             elif commit(salt, personal) != leaf.personal:
                 self._fault(seq, "its personal fields are not those it was made with")
-            elif _decode_own(personal).consent_id.encode() != consent_id:
-                self._fault(seq, "the consent id column differs from the personal fields")
         self._push(seq, computed, good=good)
 
     def _push(self, seq: int, computed: bytes, *, good: bool) -> None:

@@ -242,7 +242,7 @@ class Writer:
         """Seconds until the log is to be tried again for the sake of what waits; None: nothing."""
         if not self._kept and (self.spool is None or not self.spool.waiting()):
             return None
-        return max(0.05, self._again - self._clock())
+        return max(0.2, self._again - self._clock())
 
     def _write(self, batch: list[_Item]) -> None:
         begun = self._clock()
@@ -263,7 +263,8 @@ class Writer:
     def _catch_up(self) -> None:
         if self.spool is not None and self.spool.waiting():
             drained = self.spool.drain(self._store_entries)
-            log.warning("%d records were brought from the spool into the consent log", drained)
+            if drained:
+                log.warning("%d records came from the spool into the consent log", drained)
         while self._kept:
             entries = [self._kept[n] for n in range(min(_BATCH, len(self._kept)))]
             self._store_entries(entries)
