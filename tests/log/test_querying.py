@@ -54,10 +54,15 @@ def log() -> Iterator[SqliteLog]:
         log.close()
 
 
+class Records(list[Record]):
+    def __repr__(self) -> str:
+        return f"<{len(self)} records>"
+
+
 @pytest.fixture(scope="module")
-def records(log: SqliteLog) -> list[Record]:
+def records(log: SqliteLog) -> Records:
     """All there are, read without any filter."""
-    found = list(log.records())
+    found = Records(log.records())
     assert 8000 < len(found) < COUNT
     return found
 
@@ -102,9 +107,7 @@ _FILTERS = st.fixed_dictionaries(
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(filters=_FILTERS, few=st.sampled_from([1, 50, 20_000]))
-def test_any_filters(
-    log: SqliteLog, records: list[Record], few: int, filters: dict[str, Any]
-) -> None:
+def test_any_filters(log: SqliteLog, records: Records, few: int, filters: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("consentkit.log.sqlite_query._FEW", few)
         patch.setattr("consentkit.log.sqlite_reader._PAGE", 700)
@@ -117,7 +120,7 @@ def test_any_filters(
     assert found == expected[: filters.get("limit")]
 
 
-def test_paging_there_and_back(log: SqliteLog, records: list[Record]) -> None:
+def test_paging_there_and_back(log: SqliteLog, records: Records) -> None:
     for reverse in (False, True):
         seen: list[int] = []
         while True:

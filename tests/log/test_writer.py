@@ -122,7 +122,7 @@ def test_the_same_id_from_many_threads_is_one_record(log: Watched, writer: Write
     pool, first = held_up(log, writer)
     same = [pool.submit(writer.append, event, NOTICE) for _ in range(10)]
     log.go_on.set()
-    assert {future.result() for future in same} == {event}
+    assert [future.result() for future in same] == [event] * 10
     first.result()
     pool.shutdown()
     assert log.head().size == 2
@@ -218,7 +218,7 @@ def test_a_try_that_took_long_is_not_repeated_soon(
         clock[0] += 5.0
         raise LogUnavailable("busy")
 
-    log.append_many = time_out  # type: ignore[method-assign]
+    log.append_many = time_out  # type: ignore[method-assign, assignment]
     for _ in range(19):
         spooling.append(make_event(), NOTICE)
         clock[0] += 1.0
@@ -279,7 +279,7 @@ def test_closing_writes_what_is_queued_and_kept(log: Watched, writer: Writer) ->
     log.go_on.clear()
     writer._again = float("-inf")
     futures = [pool.submit(writer.append, make_event(), NOTICE) for _ in range(5)]
-    until(lambda: log.begun.is_set())
+    until(log.begun.is_set)
     closing = pool.submit(writer.close)
     log.go_on.set()
     closing.result()
@@ -417,9 +417,10 @@ def append_many(entries):
 log.append_many = append_many
 writer = Writer(log)
 print(writer.append(make_event(action="reject"), NOTICE, keep=True).id)
-down = False
+down, writer._again = False, 0
 for _ in range(3):  # requests that are still there when the interpreter goes
-    threading.Thread(target=lambda: print(writer.append(make_event(), NOTICE).id), daemon=True).start()
+    choose = lambda: print(writer.append(make_event(), NOTICE).id)
+    threading.Thread(target=choose, daemon=True).start()
 """
 
 
