@@ -117,7 +117,7 @@ def group_commit(folder: Path, number: int, seconds: float) -> float:
 
 
 def peer(folder: Path, number: int, seconds: float) -> float | None:
-    """django-cookie-consent's log, in an SQLite file that is synced as ours; None: there is none."""
+    """django-cookie-consent's log, in a file that is synced as ours; None: there is none."""
     try:
         import cookie_consent  # noqa: F401, PLC0415
         import django  # noqa: PLC0415

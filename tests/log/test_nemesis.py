@@ -28,8 +28,8 @@ class Worker:
 
     def __init__(self, folder: Path, name: str, history: list[list[str]]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.log.client"]
-            + [str(folder / "consent.db"), str(folder / "spool"), name, str(_THREADS)],  # noqa: RUF005
+            [sys.executable, "-m", "tests.log.client", folder / "consent.db", folder / "spool", name]
+            + [str(_THREADS)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
