@@ -109,7 +109,7 @@ def test_a_damaged_record_can_be_erased(log: SqliteLog) -> None:
     with closing(sqlite3.connect(log.path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER personal_no_update")
         db.execute("DROP TRIGGER leaf_no_update")
-        db.execute("UPDATE personal SET body = x'ff00' WHERE seq = 1")
+        db.execute("UPDATE personal SET body = x'7bff00' WHERE seq = 1")
         db.execute("UPDATE leaf SET body = x'7b' WHERE seq = 4")
     assert log.forget("visitor-1", *erasure("1")) == 1  # whose the other one is, nobody can tell
     assert log.prune("2026-11-22T10:00:05.000Z") == 5

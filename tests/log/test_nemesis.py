@@ -27,9 +27,10 @@ class Worker:
     """A process with some visitors; its history is read as it is written."""
 
     def __init__(self, folder: Path, name: str, history: list[list[str]]) -> None:
+        paths = [str(folder / "consent.db"), str(folder / "spool")]
+        command = [sys.executable, "-m", "tests.log.client", *paths, name, str(_THREADS)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.log.client", folder / "consent.db", folder / "spool", name]
-            + [str(_THREADS)],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -77,7 +77,7 @@ _TESTS: dict[str, Callable[[Record, Any], bool]] = {
     "page": lambda record, value: record.event.page == value and not record.redacted,
     "since": lambda record, value: record.event.time >= value,
     "until": lambda record, value: record.event.time < value,
-    "consent_id": lambda record, value: record.event.consent_id == value,
+    "consent_id": lambda record, value: record.event.consent_id == value and not record.redacted,
     "after": lambda record, value: record.seq > value,
     "before": lambda record, value: record.seq < value,
 }

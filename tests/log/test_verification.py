@@ -19,6 +19,7 @@ from consentkit.errors import LogError, LogTampered, LogUnreadable
 from consentkit.log import Verification, verify
 from consentkit.log.merkle import Frontier
 from consentkit.log.sqlite import SqliteLog
+from consentkit.log.sqlite_columns import LEAF_COLUMNS, MARKS
 from consentkit.log.sqlite_reader import SqliteReader
 from tests.log.making import GERMAN, NOTICE, fill
 
@@ -88,8 +89,8 @@ def swapped(db: sqlite3.Connection, one: int, other: int) -> None:
 
 def doubled(db: sqlite3.Connection, seq: int) -> None:
     db.execute(
-        "INSERT INTO leaf SELECT ?, hash, time, action, '017f22e2-79b0-74c3-98c4-dc0c0c07398f', "
-        "body FROM leaf WHERE seq = ?",
+        "INSERT INTO leaf SELECT ?, hash, time, action, country, policy, outcome, services, "
+        "'017f22e2-79b0-74c3-98c4-dc0c0c07398f', body FROM leaf WHERE seq = ?",
         (COUNT, seq),
     )
     db.execute("UPDATE head SET size = size + 1")
@@ -192,8 +193,8 @@ def test_all_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
 
 
 CELLS = {
-    "leaf": ["seq", "id", "hash", "body", "time", "action"],
-    "personal": ["seq", "salt", "body"],
+    "leaf": ["seq", "hash", "body", *LEAF_COLUMNS],
+    "personal": ["seq", "salt", "body", *MARKS],
     "notice": ["hash", "language", "html"],
     "head": ["one", "size", "frontier"],
 }

@@ -23,11 +23,12 @@ from consentkit.log.event import Event, Notice, Record
 from consentkit.log.filelock import FileQueue
 from consentkit.log.leaf import SALT_BYTES, make_record, read_record
 from consentkit.log.merkle import Frontier
+from consentkit.log.sqlite_columns import LEAF_COLUMNS, MARKS, leaf_columns, personal_marks
 from consentkit.log.sqlite_connection import check_sqlite, connect_to_write
 from consentkit.log.sqlite_handle import Handle
 from consentkit.log.sqlite_query import RECORD, places_of
 from consentkit.log.sqlite_reader import SqliteReader
-from consentkit.log.sqlite_schema import BLOCK_BITS, ERASED
+from consentkit.log.sqlite_schema import BLOCK_BITS, ERASE, ERASED, PRUNE
 from consentkit.log.store import SUBTREE_LEVELS, Filters, Head, Row
 
 __all__ = ["SqliteLog"]
@@ -250,17 +251,18 @@ def _append(db: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Record]:
         prev = record.leaf_hash
         records.append(record)
         known[event.id] = record
-        leaves.append((record.seq, prev, event.time, event.action, event.id, record.leaf))
+        leaves.append((record.seq, prev, *leaf_columns(record.leaf), record.leaf))
         if kept:
-            personal.append((record.seq, record.salt, record.personal))
+            marks = personal_marks(record.personal)
+            personal.append((record.seq, *marks, record.salt, record.personal))
         if (notice.hash, notice.language) not in notices:
             notices.add((notice.hash, notice.language))
             _store_notice(db, notice)
         roots += tree.completed(prev, SUBTREE_LEVELS)
         tree.push(prev)
     if leaves:
-        _insert(db, "leaf (seq, hash, time, action, id, body)", leaves)
-        _insert(db, "personal (seq, salt, body)", personal)
+        _insert(db, f"leaf (seq, hash, {', '.join(LEAF_COLUMNS)}, body)", leaves)
+        _insert(db, f"personal (seq, {', '.join(MARKS)}, salt, body)", personal)
         _insert(db, "subtree (level, position, hash)", roots)
         db.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, tree.packed()))
     return records
@@ -303,9 +305,7 @@ def _prune(db: sqlite3.Connection, block: int, before: str) -> int:
         (block, before, _PRUNED_AT_ONCE),
     ).fetchall()
     _erase(db, places)
-    db.executemany(
-        "UPDATE leaf SET body = NULL, id = NULL, time = NULL, action = NULL WHERE seq = ?", places
-    )
+    db.executemany(f"UPDATE leaf SET {PRUNE} WHERE seq = ?", places)
     # The room is given back at a distance from what is kept: SQLite moves the rows around those
     # that it deletes, and would leave copies behind.
     first = db.execute(
@@ -319,8 +319,7 @@ def _prune(db: sqlite3.Connection, block: int, before: str) -> int:
 def _erase(db: sqlite3.Connection, places: Sequence[tuple[int]]) -> int:
     """Overwrite what is personal in the records at these places. Returns in how many there was."""
     return db.executemany(
-        "UPDATE personal SET salt = zeroblob(32), body = zeroblob(length(body)) "
-        f"WHERE seq = ? AND NOT {ERASED.format('')}",
+        f"UPDATE personal SET {ERASE} WHERE seq = ? AND NOT {ERASED.format('')}",
         places,
     ).rowcount
 

@@ -27,17 +27,13 @@ def check_sqlite() -> None:
 
 def connect(path: Path, options: str, timeout: float) -> sqlite3.Connection:
     """A connection in autocommit mode that any thread may use, one at a time."""
-    db = sqlite3.connect(
+    return sqlite3.connect(
         f"file:{quote(str(path))}?{options}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
         timeout=timeout,
     )
-    # Our indexes call json_extract(), which SQLite would let a schema do only if it is trusted. It
-    # has no functions but SQLite's own to call.
-    db.execute("PRAGMA trusted_schema = ON")
-    return db
 
 
 def connect_to_write(path: Path, timeout: float) -> sqlite3.Connection:
@@ -48,6 +44,7 @@ def connect_to_write(path: Path, timeout: float) -> sqlite3.Connection:
         _set_journal(db, path)
         db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
         db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA journal_size_limit = 67108864")
         if version == 0:
             create(db)

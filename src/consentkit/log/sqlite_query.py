@@ -14,16 +14,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from consentkit.log.sqlite_schema import BLOCK_BITS, ERASED, INDEXED, Index
+from consentkit.log.sqlite_columns import MARKS, mark
+from consentkit.log.sqlite_schema import BLOCK_BITS, ERASED
 from consentkit.log.store import Filters, matches
 
-__all__ = ["PERSONAL", "RECORD", "Query", "places_of"]
+__all__ = ["OWN_BODY", "PERSONAL", "RECORD", "Query", "places_of"]
 
 _ERASED = ERASED.format("personal.")
-PERSONAL = (
-    f"CASE WHEN {_ERASED} THEN NULL ELSE personal.salt END, "
-    f"CASE WHEN {_ERASED} THEN NULL ELSE personal.body END"
-)
+OWN_BODY = f"CASE WHEN {_ERASED} THEN NULL ELSE personal.body END"
+PERSONAL = f"CASE WHEN {_ERASED} THEN NULL ELSE personal.salt END, {OWN_BODY}"
 """Salt and body, NULL when they were erased."""
 RECORD = f"leaf.seq, leaf.hash, leaf.body, {PERSONAL}"
 
@@ -32,39 +31,41 @@ _FEW = 20_000
 
 _Fetch = Callable[[str, tuple[object, ...]], list[Any]]
 
-_ALIKE = ("consent_id", "page", "country", "language", "policy_version", "action")
+# By what columns. Of a personal field the column has but a mark, so that the value itself is looked
+# at as well.
+_COLUMNS = {"country": "country", "policy_version": "policy", "action": "action"}
 
 
 class _Test(NamedTuple):
-    """Something that records are looked for by, and the values it may have."""
+    """Something that records are looked for by: a column, and the values that it may have."""
 
-    by: Index
-    values: tuple[str, ...]
+    table: str
+    column: str
+    values: tuple[str | bytes, ...]
+    also: str = ""
+    """A value of a personal field, to be looked at in the row itself."""
 
-    @property
-    def sql(self) -> str:
-        """The test of a row. With a plus sign SQLite looks at the row, not at an index."""
-        value = "+" + self._of(self.by.value)
+    def sql(self, *, indexed: bool) -> str:
+        """The test. With a plus sign SQLite looks at the row, not at an index."""
+        place = f"{'' if indexed else '+'}{self.table}.{self.column}"
         if len(self.values) == 1:
-            return f"{value} = ?"
-        return f"{value} IN (SELECT value FROM json_each(?))"
+            return f"{place} = ?"
+        return f"{place} IN (SELECT value FROM json_each(?))"
 
     @property
-    def indexed(self) -> str:
-        """The test by the index, of which what passes may be more."""
-        key = self._of(self.by.key(self.by.value))
-        if len(self.values) == 1:
-            return f"{key} = {self.by.key('?1')}"
-        return f"{key} IN (SELECT {self.by.key('value')} FROM json_each(?1))"
-
-    @property
-    def parameter(self) -> str:
+    def parameter(self) -> str | bytes:
         if len(self.values) == 1:
             return self.values[0]
         return msgspec.json.encode(self.values).decode()
 
-    def _of(self, expression: str) -> str:
-        return expression.format(f"{self.by.table}.")
+    @property
+    def exact(self) -> str:
+        """The test of the value itself, if the column has but a mark. A damaged body has none."""
+        if self.table == "leaf":
+            return ""
+        text = "CAST(personal.body AS TEXT)"
+        value = f"json_extract({text}, '$.{self.column}')"
+        return f"CASE WHEN json_valid({text}) THEN {value} = ? END"
 
 
 class Query:
@@ -94,16 +95,14 @@ class Query:
         if any(not test.values for test in self._tests):
             return []
         few, tables = self._sources()
-        conditions = ["leaf.body IS NOT NULL"]
-        parameters: list[object] = []
-        if self._leading is not None:  # first, as its parameter is named
-            conditions.append(self._leading.indexed)
-            parameters.append(self._leading.parameter)
-        conditions += [f"{few}.seq > ?", f"{few}.seq < ?"]
-        parameters += [self._after, self._before]
+        conditions = [f"{few}.seq > ?", f"{few}.seq < ?", "leaf.body IS NOT NULL"]
+        parameters: list[object] = [self._after, self._before]
         for test in self._tests:
-            conditions.append(test.sql)
+            conditions.append(test.sql(indexed=test is self._leading))
             parameters.append(test.parameter)
+            if test.exact:
+                conditions.append(test.exact)
+                parameters.append(test.also)
         for condition, time in self._times:
             conditions.append(condition)
             parameters.append(time)
@@ -123,8 +122,8 @@ class Query:
 
     def _sources(self) -> tuple[str, str]:
         """The table to walk along, and the join. CROSS JOIN: the first is the outer loop."""
-        tables = {test.by.table for test in self._tests}
-        if self._leading is not None and self._leading.by.table == "personal":
+        tables = {test.table for test in self._tests}
+        if self._leading is not None and self._leading.table == "personal":
             return "personal", "personal CROSS JOIN leaf USING (seq)"
         return "leaf", "leaf CROSS JOIN personal USING (seq)" if "personal" in tables else "leaf"
 
@@ -157,22 +156,30 @@ class Query:
 
     def _all_tests(self, filters: Filters) -> list[_Test]:
         given: dict[str, Any] = dict(filters)
-        tests = [_Test(INDEXED[name], (given[name],)) for name in _ALIKE if name in given]
-        for name, index in (("category", INDEXED["outcome"]), ("service", INDEXED["services"])):
+        tests = [
+            _Test("personal", name, (mark(name, given[name]),), given[name])
+            for name in MARKS
+            if name in given
+        ]
+        tests += [
+            _Test("leaf", column, (given[name],))
+            for name, column in _COLUMNS.items()
+            if name in given
+        ]
+        for name, column in (("category", "outcome"), ("service", "services")):
             if name in given:
-                texts = (text for text in self._distinct(index) if text != "{}")
+                texts = (text for text in self._distinct(column) if text != "{}")
                 fitting = (t for t in texts if matches(msgspec.json.decode(t), given[name]))
-                tests.append(_Test(index, tuple(fitting)))
+                tests.append(_Test("leaf", column, tuple(fitting)))
         return tests
 
-    def _distinct(self, index: Index) -> list[str]:
+    def _distinct(self, column: str) -> list[str]:
         """Every value in an index, each found from the one before."""
-        value = index.value.format("")
-        least = f"SELECT {value} FROM {index.table} WHERE {value}"
+        least = f"SELECT {column} FROM leaf WHERE {column}"
         rows = self._fetch(
-            f"WITH RECURSIVE found(value) AS (SELECT * FROM ({least} IS NOT NULL "
-            f"ORDER BY {value} LIMIT 1) UNION ALL SELECT ({least} > found.value "
-            f"ORDER BY {value} LIMIT 1) FROM found WHERE found.value IS NOT NULL) "
+            f"WITH RECURSIVE found(value) AS (SELECT * FROM ({least} > '' "
+            f"ORDER BY {column} LIMIT 1) UNION ALL SELECT ({least} > found.value "
+            f"ORDER BY {column} LIMIT 1) FROM found WHERE found.value IS NOT NULL) "
             "SELECT value FROM found WHERE value IS NOT NULL",
             (),
         )
@@ -191,7 +198,7 @@ class Query:
 
     def _count(self, test: _Test) -> int:
         rows = self._fetch(
-            f"SELECT count(*) FROM (SELECT 1 FROM {test.by.table} WHERE {test.indexed} "
+            f"SELECT count(*) FROM (SELECT 1 FROM {test.table} WHERE {test.sql(indexed=True)} "
             "AND seq > ? AND seq < ? LIMIT ?)",
             (test.parameter, self._after, self._before, _FEW),
         )
@@ -200,7 +207,8 @@ class Query:
 
 def places_of(db: sqlite3.Connection, consent_id: str) -> list[tuple[int]]:
     """Where the records of a visitor are."""
-    test = _Test(INDEXED["consent_id"], (consent_id,))
+    test = _Test("personal", "consent_id", (mark("consent_id", consent_id),), consent_id)
     return db.execute(
-        f"SELECT seq FROM personal WHERE {test.indexed} AND {test.sql}", (consent_id, consent_id)
+        f"SELECT seq FROM personal WHERE {test.sql(indexed=True)} AND {test.exact}",
+        (test.parameter, test.also),
     ).fetchall()

@@ -23,10 +23,11 @@ from typing import Any, Unpack
 from consentkit.errors import LogUnavailable, LogUnreadable
 from consentkit.log.event import Notice, Record
 from consentkit.log.leaf import read_record
+from consentkit.log.sqlite_columns import MARKS, UNSEEN_COLUMNS, differing
 from consentkit.log.sqlite_connection import check_sqlite, connect, connect_to_write
 from consentkit.log.sqlite_files import frames_cut_off
 from consentkit.log.sqlite_handle import Handle
-from consentkit.log.sqlite_query import PERSONAL, RECORD, Query
+from consentkit.log.sqlite_query import OWN_BODY, PERSONAL, RECORD, Query
 from consentkit.log.sqlite_schema import DAMAGED, SCHEMA_VERSION, migrate, version_of
 from consentkit.log.store import Filters, Head, LogDamaged, Row
 
@@ -161,6 +162,8 @@ class SqliteReader:
         for (text,) in self._fetch("PRAGMA integrity_check(10)"):
             if text != "ok":
                 yield None, f"the database is damaged: {text}"
+        for seq in self._columns_that_differ():
+            yield seq, "the columns that are an index differ from the record"
         cut = frames_cut_off(self._opened)
         if cut:
             yield (
@@ -170,6 +173,21 @@ class SqliteReader:
                     "cut off by a frame with a wrong checksum"
                 ),
             )
+
+    def _columns_that_differ(self) -> Iterator[int]:
+        columns = [
+            *(f"CAST(leaf.{name} AS BLOB)" for name in UNSEEN_COLUMNS),  # CAST, as in rows()
+            OWN_BODY,
+            *(f"personal.{name}" for name in MARKS),
+        ]
+        start = -(2**63)
+        while rows := self._fetch(
+            f"SELECT leaf.seq, leaf.body, {', '.join(columns)} FROM leaf LEFT JOIN personal "
+            "USING (seq) WHERE leaf.seq > ? AND leaf.body IS NOT NULL ORDER BY leaf.seq LIMIT ?",
+            (start, _PAGE),
+        ):
+            yield from differing(rows)
+            start = rows[-1][0]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -4,20 +4,26 @@ older version up to date."""
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from consentkit.errors import LogUnreadable
 from consentkit.log.merkle import Frontier
+from consentkit.log.sqlite_columns import (
+    LEAF_COLUMNS,
+    MARKS,
+    leaf_columns,
+    personal_marks,
+)
 from consentkit.log.store import SUBTREE_LEVELS
 
 __all__ = [
     "APPLICATION_ID",
     "BLOCK_BITS",
     "DAMAGED",
+    "ERASE",
     "ERASED",
-    "INDEXED",
+    "PRUNE",
     "SCHEMA_VERSION",
-    "Index",
     "create",
     "migrate",
     "version_of",
@@ -36,67 +42,34 @@ DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLIT
 BLOCK_BITS = 12
 
 
-def _part(name: str) -> str:
-    # NULL where a body is damaged: that must not stop anybody from erasing it.
-    text = "CAST({0}body AS TEXT)"
-    return f"CASE WHEN json_valid({text}) THEN json_extract({text}, '$.{name}') END"
-
-
-class Index(NamedTuple):
-    """What records are looked for by: the table, the SQL of the value, and that of what is in the
-    index. In these {0} stands for the table's name and a dot, or for nothing, and {1} for a value.
-
-    Most are indexes of what is in a body instead of columns, so that there is nothing more that
-    could contradict the bytes that were hashed; SQLite's own integrity check compares the two.
-    """
-
-    table: str
-    value: str
-    rough: str = "{1}"
-
-    def key(self, value: str) -> str:
-        """The SQL of what is in the index for a value."""
-        return self.rough.replace("{1}", value)
-
-
-# When SQLite splits or joins pages of an index, copies of entries stay behind in the unused room of
-# these pages, where "secure_delete" does not reach them. So what can be erased is not in any index:
-# only a few bits of it are, enough to leave one in hundreds to look at.
-_ROUGHLY = (
-    "(coalesce(unicode({1}), 0) * 7 + coalesce(unicode(substr({1}, -1)), 0) * 31 + length({1}) * 3"
-    " + coalesce(unicode(substr({1}, length({1}) / 2)), 0)) % 509"
-)
-INDEXED = {
-    "action": Index("leaf", "{0}action"),
-    "country": Index("leaf", _part("country")),
-    "policy_version": Index("leaf", _part("policy")),
-    "outcome": Index("leaf", _part("outcome")),
-    "services": Index("leaf", _part("services")),
-    # Of a random text, so that these three characters are as good as any 18 bits.
-    "consent_id": Index("personal", _part("consent_id"), "substr({1}, 1, 3)"),
-    "language": Index("personal", _part("language"), _ROUGHLY),
-    "page": Index("personal", _part("page"), _ROUGHLY),
-}
-
-# Columns of ``leaf`` other than ``body`` are an index: what counts are the bytes in ``body``. A
-# pruned record keeps its place and hash alone, and has neither or all of the rest.
-_LEAF = """CREATE TABLE leaf (
+# Columns of ``leaf`` other than ``body`` are an index. A pruned record keeps its place and hash
+# alone, and all or nothing of the rest. What is long comes last: the rest can be read without it.
+_LEAF = f"""CREATE TABLE leaf (
         seq INTEGER PRIMARY KEY CHECK (seq >= 0),
         hash BLOB NOT NULL CHECK (length(hash) = 32),
-        time TEXT CHECK ((time IS NULL) = (body IS NULL)),
-        action TEXT CHECK ((action IS NULL) = (body IS NULL)),
-        id TEXT UNIQUE CHECK ((id IS NULL) = (body IS NULL)),
-        body BLOB
+        {" ".join(f"{name} TEXT," for name in LEAF_COLUMNS)}
+        body BLOB,
+        UNIQUE (id),
+        {", ".join(f"CHECK (({name} IS NULL) = (body IS NULL))" for name in LEAF_COLUMNS)}
     ) STRICT"""
+_MARKED = tuple(MARKS.items())
 # What is personal. To erase it, a row is overwritten with as many zeros where it is: the rows
 # beside it are not moved, so that no copies of them are left behind when their turn comes.
-_PERSONAL = """CREATE TABLE personal (
+_PERSONAL = f"""CREATE TABLE personal (
         seq INTEGER PRIMARY KEY,
+        {"".join(f"{name} BLOB NOT NULL CHECK (length({name}) = {n})," for name, n in _MARKED)}
         salt BLOB NOT NULL CHECK (length(salt) = 32),
         body BLOB NOT NULL
     ) STRICT"""
-ERASED = "({0}salt = zeroblob(32) AND {0}body = zeroblob(length({0}body)))"
-"""The test for such a row; {0} as above."""
+_ZEROS = {"salt": "zeroblob(32)", "body": "zeroblob(length({0}body))"} | {
+    name: f"zeroblob({length})" for name, length in MARKS.items()
+}
+ERASE = ", ".join(f"{name} = {zeros.format('')}" for name, zeros in _ZEROS.items())
+"""What to set in such a row."""
+ERASED = f"({' AND '.join(f'{{0}}{name} = {zeros}' for name, zeros in _ZEROS.items())})"
+"""The test for such a row; {0} stands for the table's name and a dot, or for nothing."""
+PRUNE = ", ".join(f"{name} = NULL" for name in (*LEAF_COLUMNS, "body"))
+"""What to set in a row of ``leaf``."""
 _OTHERS = (
     """CREATE TABLE notice (
         hash TEXT NOT NULL,
@@ -120,9 +93,10 @@ _SUBTREE = """CREATE TABLE subtree (
 _INDEXES = (
     f"CREATE INDEX leaf_time ON leaf (seq >> {BLOCK_BITS}, time) WHERE time IS NOT NULL",
     *(
-        f"CREATE INDEX {index.table}_{name} ON {index.table} ({index.key(index.value).format('')})"
-        for name, index in INDEXED.items()
+        f"CREATE INDEX leaf_{name} ON leaf ({name})"
+        for name in ("action", "country", "policy", "outcome", "services")
     ),
+    *(f"CREATE INDEX personal_{name} ON personal ({name})" for name in MARKS),
 )
 
 
@@ -197,27 +171,56 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _from_1(db: sqlite3.Connection) -> None:
-    """Version 1 could not prune, had no subtrees, and indexes for ids alone."""
+    """Version 1 could not prune, had no subtrees, and no index but for ids."""
     names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
     for statement in (
         *(f"DROP TRIGGER {name}" for (name,) in names),
         "ALTER TABLE personal RENAME TO personal_1",
-        _PERSONAL,
-        "INSERT INTO personal SELECT seq, salt, body FROM personal_1 ORDER BY seq",
-        "DROP TABLE personal_1",
         "ALTER TABLE leaf RENAME TO leaf_1",
+        _PERSONAL,
         _LEAF,
-        """INSERT INTO leaf (seq, hash, time, action, id, body)
-            SELECT seq, hash, time, action, id, body FROM leaf_1 ORDER BY seq""",
-        "DROP TABLE leaf_1",
         _SUBTREE,
-        *_INDEXES,
     ):
         db.execute(statement)
+    db.executemany(
+        "INSERT INTO personal (seq, consent_id, language, page, salt, body) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        _personal_of_1(db),
+    )
+    db.executemany(
+        "INSERT INTO leaf (seq, hash, time, action, country, policy, outcome, services, id, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _leaves_of_1(db),
+    )
     tree = Frontier()
     for (leaf,) in db.execute("SELECT hash FROM leaf ORDER BY seq"):
         roots = tree.completed(leaf, SUBTREE_LEVELS)
         db.executemany("INSERT INTO subtree VALUES (?, ?, ?)", roots)
         tree.push(leaf)
-    for statement in (*_TRIGGERS, *_MARKS):
+    for statement in (
+        "DROP TABLE personal_1",
+        "DROP TABLE leaf_1",
+        *_INDEXES,
+        *_TRIGGERS,
+        *_MARKS,
+    ):
         db.execute(statement)
+
+
+def _personal_of_1(db: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+    for seq, salt, body in db.execute("SELECT seq, salt, body FROM personal_1 ORDER BY seq"):
+        try:
+            marks = personal_marks(body)
+        except ValueError:  # it is damaged: that is for verification to tell
+            marks = tuple(bytes(length) for length in MARKS.values())
+        yield seq, *marks, salt, body
+
+
+def _leaves_of_1(db: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+    rows = db.execute("SELECT seq, hash, time, action, id, body FROM leaf_1 ORDER BY seq")
+    for seq, digest, time, action, record_id, body in rows:
+        try:
+            _, _, country, policy, outcome, services, _ = leaf_columns(body)
+        except ValueError:
+            country = policy = outcome = services = ""
+        yield seq, digest, time, action, country, policy, outcome, services, record_id, body
