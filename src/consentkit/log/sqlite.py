@@ -292,8 +292,8 @@ def _block_with_time_before(db: sqlite3.Connection, start: int, before: str) -> 
     row = db.execute(
         f"WITH RECURSIVE block(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM block "
         f"WHERE n < (SELECT max(seq) >> {BLOCK_BITS} FROM leaf)) SELECT n FROM block WHERE "
-        f"(SELECT min(time) FROM leaf WHERE seq >> {BLOCK_BITS} = n AND time IS NOT NULL) < ? "
-        "LIMIT 1",
+        f"(SELECT time FROM leaf WHERE seq >> {BLOCK_BITS} = n AND time IS NOT NULL "
+        "ORDER BY time LIMIT 1) < ? LIMIT 1",
         (start, before),
     ).fetchone()
     return row[0] if row else -1

@@ -66,15 +66,17 @@ def personal_marks(body: bytes) -> tuple[bytes, ...]:
     own = _personal(body)
     return (
         mark("consent_id", own.consent_id),
-        mark("language", own.language),
-        mark("page", own.page),
+        _common("language", own.language),
+        _common("page", own.page),
     )
 
 
-@lru_cache(4096)
 def mark(name: str, value: str) -> bytes:
     """The mark of a personal field with this value."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()[: MARKS[name]]
+
+
+_common = lru_cache(1024)(mark)  # for what many records share
 
 
 def differing(rows: Iterable[tuple[Any, ...]]) -> Iterator[int]:

@@ -129,14 +129,18 @@ class Query:
 
     def _narrow(self, filters: Filters) -> None:
         """Bring times down to bounds of the sequence number, whole blocks of it."""
-        block = f"(SELECT {{}}(time) FROM leaf WHERE seq >> {BLOCK_BITS} = n AND time IS NOT NULL)"
+        # Not min() and max(): for these SQLite would look at all the times of a block.
+        block = (
+            f"(SELECT time FROM leaf WHERE seq >> {BLOCK_BITS} = n AND time IS NOT NULL "
+            "ORDER BY time {} LIMIT 1)"
+        )
         low, high = (f"{which}(seq) >> {BLOCK_BITS}" for which in ("min", "max"))
         ends = f"(SELECT {low} AS low, {high} AS high FROM leaf)"
         if "since" in filters:
             rows = self._fetch(
                 f"WITH RECURSIVE block(n) AS (SELECT low FROM {ends} UNION ALL SELECT n + 1 "
                 f"FROM block, {ends} WHERE n < high) "
-                f"SELECT n FROM block WHERE {block.format('max')} >= ? LIMIT 1",
+                f"SELECT n FROM block WHERE {block.format('DESC')} >= ? LIMIT 1",
                 (filters["since"],),
             )
             first = rows[0][0] << BLOCK_BITS if rows else 2**62
@@ -146,7 +150,7 @@ class Query:
             rows = self._fetch(
                 f"WITH RECURSIVE block(n) AS (SELECT high FROM {ends} UNION ALL SELECT n - 1 "
                 f"FROM block, {ends} WHERE n > low) "
-                f"SELECT n, n = high FROM block, {ends} WHERE {block.format('min')} < ? LIMIT 1",
+                f"SELECT n, n = high FROM block, {ends} WHERE {block.format('ASC')} < ? LIMIT 1",
                 (filters["until"],),
             )
             if not rows:
