@@ -134,8 +134,9 @@ class Query:
             f"(SELECT time FROM leaf WHERE seq >> {BLOCK_BITS} = n AND time IS NOT NULL "
             "ORDER BY time {} LIMIT 1)"
         )
-        low, high = (f"{which}(seq) >> {BLOCK_BITS}" for which in ("min", "max"))
-        ends = f"(SELECT {low} AS low, {high} AS high FROM leaf)"
+        # Two queries in one: of min() and max() in one query SQLite would look at every row.
+        low, high = (f"(SELECT {m}(seq) >> {BLOCK_BITS} FROM leaf)" for m in ("min", "max"))
+        ends = f"(SELECT {low} AS low, {high} AS high)"
         if "since" in filters:
             rows = self._fetch(
                 f"WITH RECURSIVE block(n) AS (SELECT low FROM {ends} UNION ALL SELECT n + 1 "
