@@ -20,7 +20,7 @@ CORE_PIP := .venv-core/bin/python -m pip
 # Tests of what stands on a framework or a server; everything else is the core's.
 BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser
 
-.PHONY: help demo test check lint types layers static unit browser core wheel-check screenshots clean
+.PHONY: help demo test strace check lint types layers static unit browser core wheel-check screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -32,7 +32,7 @@ demo: .venv/.demo ## a site full of trackers, behind consentkit (ARGS="--help" l
 # The tests come last, so that the last line is pytest's summary. The core's are run where no framework
 # is installed, the rest where all are; the browser's driver keeps an event loop of its own running
 # in its process, so these tests are a run of their own.
-test: check core .venv/.browser ## everything that CI runs
+test: strace check core .venv/.browser ## everything that CI runs
 	$(BIN)/python -m pytest -n $(JOBS) $(wildcard $(addprefix tests/,$(filter-out browser,$(BEYOND_CORE)))) $(ARGS)
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
 
@@ -55,13 +55,13 @@ static: ## the built JavaScript and CSS equal a fresh build (skipped, aloud, wit
 	    echo "static: npm is not installed, so the built files were not compared with a fresh build"; \
 	fi
 
-unit: .venv/.dev ## the tests without a browser
+unit: .venv/.dev strace ## the tests without a browser
 	$(BIN)/python -m pytest -n $(JOBS) -m "not browser" $(ARGS)
 
 browser: .venv/.browser ## the tests in Chromium
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
 
-core: .venv-core/.core ## the core's tests, where no framework is installed
+core: .venv-core/.core strace ## the core's tests, where no framework is installed
 	.venv-core/bin/python -m pytest -n $(JOBS) $(foreach d,$(BEYOND_CORE),--ignore=tests/$(d)) $(ARGS)
 
 wheel-check: .venv/.dev ## build the wheel, install it alone, and look whether all is in it
@@ -106,6 +106,10 @@ clean: ## remove what these commands made
 .venv/.browser: .venv/.dev | $(CHROMIUM)
 	@$(BIN)/playwright --version >/dev/null 2>&1 || scripts/debian-install "a library of the browser's driver" libatomic1
 	@touch $@
+
+# Makes writes and syncs fail, for the tests of the log.
+strace:
+	@command -v strace >/dev/null 2>&1 || scripts/debian-install "strace, for the tests of the log" strace
 
 # Without fonts Chromium draws no text.
 $(CHROMIUM):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Never
 
@@ -93,16 +94,16 @@ async def test_head_is_get_without_the_body(kit: ConsentKit, path: str) -> None:
 async def test_cancelling_a_request_loses_no_record(kit: ConsentKit, tmp_path: Path) -> None:
     """The visitor's connection ends while the log writes: the write is finished all the same."""
     begun, go_on, written = threading.Event(), threading.Event(), threading.Event()
-    append = kit.recorder.store.append
+    append = kit.recorder.store.append_many
 
-    def slowly(event: Event, notice: Notice) -> Record:
+    def slowly(entries: Sequence[tuple[Event, Notice]]) -> list[Record]:
         begun.set()
         go_on.wait(30)
-        record = append(event, notice)
+        done = append(entries)
         written.set()
-        return record
+        return done
 
-    kit.recorder.store.append = slowly  # type: ignore[method-assign]
+    kit.recorder.store.append_many = slowly  # type: ignore[method-assign]
     app = ConsentMiddleware(answer(), kit)
     async with anyio.create_task_group() as group:
         group.start_soon(post, app, choice())
@@ -115,14 +116,14 @@ async def test_cancelling_a_request_loses_no_record(kit: ConsentKit, tmp_path: P
 
 async def test_the_event_loop_goes_on_while_the_log_is_waited_for(kit: ConsentKit) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    append = kit.recorder.store.append
+    append = kit.recorder.store.append_many
 
-    def slowly(event: Event, notice: Notice) -> Record:
+    def slowly(entries: Sequence[tuple[Event, Notice]]) -> list[Record]:
         begun.set()
         assert go_on.wait(30)
-        return append(event, notice)
+        return append(entries)
 
-    kit.recorder.store.append = slowly  # type: ignore[method-assign]
+    kit.recorder.store.append_many = slowly  # type: ignore[method-assign]
     app = ConsentMiddleware(page([PAGE]), kit)
     async with anyio.create_task_group() as group:
         group.start_soon(post, app, choice())
@@ -136,13 +137,13 @@ async def test_the_event_loop_goes_on_while_the_log_is_waited_for(kit: ConsentKi
 async def test_waiting_visitors_take_no_thread_from_the_site(kit: ConsentKit) -> None:
     """More choices than we have threads, all of them stuck: the site's own threads are free."""
     go_on = threading.Event()
-    append = kit.recorder.store.append
+    append = kit.recorder.store.append_many
 
-    def stuck(event: Event, notice: Notice) -> Record:
+    def stuck(entries: Sequence[tuple[Event, Notice]]) -> list[Record]:
         assert go_on.wait(30)
-        return append(event, notice)
+        return append(entries)
 
-    kit.recorder.store.append = stuck  # type: ignore[method-assign]
+    kit.recorder.store.append_many = stuck  # type: ignore[method-assign]
     app = ConsentMiddleware(answer(), kit)
     async with anyio.create_task_group() as group:
         for _ in range(60):

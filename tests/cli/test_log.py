@@ -139,7 +139,8 @@ def test_verify_a_whole_log(log: SqliteLog) -> None:
 
 def test_verify_a_changed_log(log: SqliteLog) -> None:
     with sqlite3.connect(log.path) as db:
-        db.execute("DROP TRIGGER leaf_no_update")
+        for trigger in ("leaf_no_update", "personal_no_delete"):
+            db.execute(f"DROP TRIGGER {trigger}")
         db.execute("UPDATE leaf SET hash = zeroblob(32) WHERE seq = 6")
         db.execute("DELETE FROM personal WHERE seq = 2")
     db.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,18 +36,22 @@ class MemoryLog:
         self.closed = False
         self._lock = threading.Lock()
 
-    def append(self, event: Event, notice: Notice) -> Record:
+    def append_many(self, entries: Sequence[tuple[Event, Notice]]) -> list[Record]:
         with self._lock:
             self.tries += 1
             self._check()
-            event.check()
-            assert event.notice == notice.hash
-            known = next((e for e in self.events if e.id == event.id), None)
-            if known is None:
-                self.events.append(event)
-                self.notices[notice.hash] = notice
-            event = known or event
-            seq = self.events.index(event)
+            for event, notice in entries:
+                event.check()
+                assert event.notice == notice.hash
+            return [self._append(event, notice) for event, notice in entries]
+
+    def _append(self, event: Event, notice: Notice) -> Record:
+        known = next((e for e in self.events if e.id == event.id), None)
+        if known is None:
+            self.events.append(event)
+            self.notices[notice.hash] = notice
+        event = known or event
+        seq = self.events.index(event)
         return Record(seq=seq, leaf=b"", leaf_hash=b"", event=event, notice_language="en")
 
     def by_consent_id(self, consent_id: str) -> list[Record]:
@@ -57,6 +61,9 @@ class MemoryLog:
             for seq, event in enumerate(self.events)
             if event.consent_id == consent_id
         ]
+
+    def maintain(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True

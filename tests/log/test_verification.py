@@ -19,6 +19,7 @@ from consentkit.errors import LogError, LogTampered, LogUnreadable
 from consentkit.log import Verification, verify
 from consentkit.log.merkle import Frontier
 from consentkit.log.sqlite import SqliteLog
+from consentkit.log.sqlite_columns import LEAF_COLUMNS, MARKS
 from consentkit.log.sqlite_reader import SqliteReader
 from tests.log.making import GERMAN, NOTICE, fill
 
@@ -88,8 +89,8 @@ def swapped(db: sqlite3.Connection, one: int, other: int) -> None:
 
 def doubled(db: sqlite3.Connection, seq: int) -> None:
     db.execute(
-        "INSERT INTO leaf SELECT ?, '017f22e2-79b0-74c3-98c4-dc0c0c07398f', hash, body, time, "
-        "action FROM leaf WHERE seq = ?",
+        "INSERT INTO leaf SELECT ?, hash, time, action, country, policy, outcome, services, "
+        "'017f22e2-79b0-74c3-98c4-dc0c0c07398f', body FROM leaf WHERE seq = ?",
         (COUNT, seq),
     )
     db.execute("UPDATE head SET size = size + 1")
@@ -149,7 +150,9 @@ CHANGES: list[tuple[str, Change, int | None]] = [
     ("personal salt", sql("UPDATE personal SET salt = randomblob(32) WHERE seq = 6"), 6),
     ("personal given back", sql(f"UPDATE personal SET seq = {REDACTED} WHERE seq = 6"), REDACTED),
     ("personal of nobody", sql("UPDATE personal SET seq = 99 WHERE seq = 6"), 99),
-    ("consent id", sql("UPDATE personal SET consent_id = 'x' WHERE seq = 6"), 6),
+    ("half erased", sql("UPDATE personal SET salt = zeroblob(32) WHERE seq = 6"), 6),
+    ("otherwise erased", sql("UPDATE personal SET body = zeroblob(length(body)) WHERE seq = 6"), 6),
+    ("half pruned", sql("UPDATE leaf SET body = NULL WHERE seq = 6"), 6),
     ("id column", sql("UPDATE leaf SET id = 'x' WHERE seq = 6"), 6),
     ("time column", sql("UPDATE leaf SET time = 'x' WHERE seq = 6"), 6),
     ("action column", sql("UPDATE leaf SET action = 'gpc' WHERE seq = 6"), 6),
@@ -190,8 +193,8 @@ def test_all_faults_are_told_up_to_a_hundred(tmp_path: Path) -> None:
 
 
 CELLS = {
-    "leaf": ["seq", "id", "hash", "body", "time", "action"],
-    "personal": ["seq", "consent_id", "salt", "body"],
+    "leaf": ["seq", "hash", "body", *LEAF_COLUMNS],
+    "personal": ["seq", "salt", "body", *MARKS],
     "notice": ["hash", "language", "html"],
     "head": ["one", "size", "frontier"],
 }

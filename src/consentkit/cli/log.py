@@ -1,6 +1,6 @@
 """``consentkit log``: list, show, export and verify the records of a consent log.
 
-All of it only reads: no command here creates or changes a file of the log's.
+All that is here only reads: it neither creates nor changes a file of the log's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
+from consentkit.cli.erasing import forget, prune
 from consentkit.cli.terminal import plain, since, table, until
 from consentkit.errors import LogError
 from consentkit.log import ACTIONS, Filters, Reader, Verification, open_reader
@@ -49,6 +50,8 @@ def _with_log(command: Command) -> Command:
 def _with_filters(command: Command) -> Command:
     for option in (
         click.option("--after", type=int, metavar="SEQ", help="Records behind this one only."),
+        click.option("--before", type=int, metavar="SEQ", help="Records before this one only."),
+        click.option("--reverse", is_flag=True, help="The newest first."),
         click.option("--limit", type=click.IntRange(min=1), help="At most so many records."),
         click.option("--consent-id", metavar="ID", help="Records of one visitor."),
         click.option(
@@ -62,6 +65,13 @@ def _with_filters(command: Command) -> Command:
             metavar="NAME[=STATE]",
             help="Records with a choice for this category: analytics, analytics=granted.",
         ),
+        click.option(
+            "--service", metavar="NAME[=STATE]", help="The same for a service: matomo=denied."
+        ),
+        click.option("--country", metavar="CODE", help="Records from this country."),
+        click.option("--language", metavar="TAG", help="Records of visitors with this language."),
+        click.option("--policy-version", metavar="TEXT", help="Records under this policy."),
+        click.option("--page", metavar="PATH", help="Records of choices made on this page."),
         click.option("--action", type=click.Choice(ACTIONS), help="Records of this kind."),
     ):
         command = option(command)
@@ -183,6 +193,7 @@ def _verdict(found: Verification, as_json: bool) -> Iterable[bytes]:
                 "size": found.size,
                 "root": found.root.hex(),
                 "redacted": found.redacted,
+                "pruned": found.pruned,
                 "first": found.first,
                 "faults": [{"seq": seq, "why": why} for seq, why in found.faults],
             }
@@ -190,6 +201,8 @@ def _verdict(found: Verification, as_json: bool) -> Iterable[bytes]:
         yield b"\n"
         return
     redacted = f", {found.redacted} of them redacted" if found.redacted else ""
+    if found.pruned:
+        redacted += f", of {found.pruned} only the hashes, as they were pruned"
     if found.whole:
         yield f"whole: {found.size} records{redacted}\n".encode()
         yield f"root: {found.root.hex()}\n".encode()
@@ -203,3 +216,7 @@ def _verdict(found: Verification, as_json: bool) -> Iterable[bytes]:
     for seq, why in found.faults:
         place = "log" if seq is None else f"record {seq}"
         yield f"{place}: {plain(why)}\n".encode()
+
+
+log.add_command(forget)
+log.add_command(prune)

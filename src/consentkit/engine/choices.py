@@ -108,7 +108,7 @@ class Choices:
         recorded = True
         if grants:
             try:
-                stored = kit.recorder.record(event, notice).event
+                stored = kit.recorder.record(event, notice)
             except Exception:
                 log.exception("a choice could not be recorded; nothing was granted")
                 recorded = False

@@ -33,7 +33,7 @@ from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
 from consentkit.gate.urls import locate_text
-from consentkit.log import Log, new_id, open_log
+from consentkit.log import Log, new_id, open_log, open_spool
 from consentkit.policy import SERVICE, Policy, country_of
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
@@ -81,8 +81,13 @@ class ConsentKit:
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
         self._decider = Decider(self.policy, self.cookies)
         self._country = self.settings.country_header.lower().encode("ascii")
-        store = open_log(self.settings.log.url) if log is None else log
-        self.recorder = Recorder(store, time.monotonic)
+        own = self.settings.log
+        self.recorder = Recorder(
+            open_log(own.url) if log is None else log,
+            open_spool(own.url, own.spool) if log is None else None,
+            retention_days=own.retention_days,
+            wall=clock,
+        )
         self.rate = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
         shown = "".join(self.policy.fingerprint(c.id) for c in self.policy.choosable)
         self.shown = hashlib.sha256(shown.encode()).hexdigest()[:16]

@@ -36,7 +36,8 @@ def _check(value: Any) -> None:
         for key, part in value.items():
             if type(key) is not str or not key.isascii():
                 raise ValueError(f"not an ASCII key: {key!r}")
-            _check(part)
+            if type(part) is not str:  # most are, and a call costs more than the look
+                _check(part)
     elif kind is int:
         if not -_EXACT <= value <= _EXACT:
             raise ValueError(f"too large for JSON readers that use doubles: {value}")

@@ -18,7 +18,9 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["FileQueue"]
+__all__ = ["FileQueue", "locked"]
+
+_POLL = 0.005  # seconds
 
 # Descriptors of ours that are open now. A forked child shares the lock through its copies, and
 # would hold it until it ends should the parent be killed; so it closes them.
@@ -34,6 +36,28 @@ def _close_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_child)
+
+
+@contextmanager
+def locked(path: Path, deadline: float, *, create: bool) -> Iterator[int]:
+    """A descriptor of the file ``path``, to append to, while nobody else has its lock.
+
+    ``TimeoutError`` if it is not had by ``deadline`` (monotonic time). Polls, so it is for where
+    one seldom has to wait. On Windows nothing is locked.
+    """
+    descriptor = _open_file(path, os.O_APPEND | (os.O_CREAT if create else 0))
+    try:
+        while not _lock(descriptor, wait=False):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"another process keeps {path} locked")
+            time.sleep(_POLL)
+    except BaseException:
+        _close(descriptor)
+        raise
+    try:
+        yield descriptor
+    finally:
+        _release(descriptor)
 
 
 class FileQueue:
@@ -118,8 +142,8 @@ class _Waiter:
         self._ready.set()
 
 
-def _open_file(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _open_file(path: Path, flags: int = os.O_CREAT) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     _open.add(descriptor)
     return descriptor
 

@@ -8,6 +8,7 @@ leaf and to know the root, so neither costs more than O(log n).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 __all__ = ["HASH_BYTES", "Frontier", "leaf_hash", "node_hash"]
 
@@ -48,6 +49,27 @@ class Frontier:
             rest >>= 1
         hashes.append(leaf)
         self.size += 1
+
+    def completed(self, leaf: bytes, levels: Sequence[int]) -> list[tuple[int, int, bytes]]:
+        """The perfect subtrees of 2**level leaves that end with the next leaf, if it is this one.
+
+        Args:
+            leaf: the hash of the next leaf; it is not pushed.
+            levels: which to give, in increasing order.
+
+        Returns:
+            Level, position among the subtrees of this level, and root of each.
+        """
+        size = self.size + 1
+        if size & (1 << levels[0]) - 1:
+            return []
+        found = []
+        node = leaf
+        for level in range(1, min(levels[-1], (size & -size).bit_length() - 1) + 1):
+            node = node_hash(self.hashes[-level], node)
+            if level in levels:
+                found.append((level, (size >> level) - 1, node))
+        return found
 
     def packed(self) -> bytes:
         """The hashes, largest subtree first, as one byte string."""

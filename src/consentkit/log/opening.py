@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from consentkit.errors import LogError
+from consentkit.log.spool import Spool
 from consentkit.log.sqlite import SqliteLog
 from consentkit.log.sqlite_reader import SqliteReader
 from consentkit.log.store import Log, Reader
 
-__all__ = ["open_log", "open_reader"]
+__all__ = ["open_log", "open_reader", "open_spool"]
 
 _FORMS = "sqlite:///relative.db or sqlite:////absolute/path.db"
 
@@ -22,6 +23,21 @@ def open_log(url: str) -> Log:
 def open_reader(url: str) -> Reader:
     """The log at ``url``, to read only: no file is ever created or changed."""
     return SqliteReader(_sqlite_path(url))
+
+
+def open_spool(url: str, where: bool | str) -> Spool | None:
+    """The spool of the log at ``url``.
+
+    Args:
+        url: the log's.
+        where: a folder; True: beside the log's file, ``consent.db-spool``; False: there is none.
+    """
+    if where is False:
+        return None
+    if where is True:
+        path = _sqlite_path(url)
+        return Spool(path.with_name(path.name + "-spool"))
+    return Spool(Path(where))
 
 
 def _sqlite_path(url: str) -> Path:

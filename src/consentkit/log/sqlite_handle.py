@@ -17,18 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Handle", "file_identity"]
+from consentkit.log.sqlite_files import file_identity
+
+__all__ = ["Handle"]
 
 _handles: weakref.WeakSet[Handle] = weakref.WeakSet()
-
-
-def file_identity(path: Path) -> tuple[int, int] | None:
-    """What tells this file from another that takes its name; None if there is no file."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 class Handle:

@@ -1,6 +1,6 @@
 """What every store of the log offers, whatever database is behind it.
 
-``Reader`` is enough for queries, exports and verification; ``Log`` can be appended to.
+``Reader`` is enough for queries, exports, proofs and verification; ``Log`` can be written.
 """
 
 from __future__ import annotations
@@ -12,17 +12,39 @@ from consentkit.errors import LogUnreadable
 from consentkit.log.event import Event, Notice, Record
 from consentkit.log.merkle import Frontier
 
-__all__ = ["Filters", "Head", "Log", "LogDamaged", "Reader", "Row", "matches"]
+__all__ = [
+    "SUBTREE_LEVELS",
+    "Filters",
+    "Head",
+    "Log",
+    "LogDamaged",
+    "Reader",
+    "Row",
+    "matches",
+]
+
+SUBTREE_LEVELS = (8, 16, 24)
+"""Of which perfect subtrees (of 2**level leaves) the roots are stored."""
 
 
 class LogDamaged(LogUnreadable):
     """This is a log, but what stores it is damaged."""
 
 
-# seq, id, hash, leaf, time, action, consent id, salt, personal. The last three are None when the
-# personal part is erased. All but seq are bytes as stored, so that a value which is no longer text
-# can be told from one that is. A plain tuple: verification makes one a record.
-Row = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes | None, bytes | None, bytes | None]
+# seq, id, hash, leaf, time, action, salt, personal. The last two are None when the personal part is
+# erased; of a pruned record there is nothing but seq and hash. All but seq are
+# bytes as stored, so that a value which is no longer text can be told from one that is. A plain
+# tuple: verification makes one a record.
+Row = tuple[
+    int,
+    bytes | None,
+    bytes,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+]
 
 
 class Head(NamedTuple):
@@ -43,17 +65,27 @@ class Head(NamedTuple):
 class Filters(TypedDict, total=False):
     """What records to give; without any, all of them.
 
-    ``category`` is a category with a recorded choice, or ``category=granted`` / ``=denied``.
-    ``since`` is inclusive, ``until`` exclusive, both as ``rfc3339()`` writes times. ``after`` is
-    the sequence number to go on behind, ``limit`` the most records to give.
+    ``category`` is a category with a recorded choice, or ``category=granted`` / ``=denied``;
+    ``service`` the same for services. ``country``, ``language``, ``policy_version`` and ``page``
+    are compared as they stand. ``since`` is inclusive, ``until`` exclusive, both as ``rfc3339()``
+    writes times. ``after`` and ``before`` are sequence numbers that records lie strictly behind and
+    before, ``limit`` is the most records to give, ``reverse`` gives the newest first: to go on
+    with a list, pass the last record's number as ``after``, or as ``before`` when reversed.
     """
 
     action: str
     category: str
+    service: str
+    country: str
+    language: str
+    policy_version: str
+    page: str
     since: str
     until: str
     consent_id: str
     after: int
+    before: int
+    reverse: bool
     limit: int
 
 
@@ -61,7 +93,7 @@ class Reader(Protocol):
     """A log that can be read. Every method raises ``LogUnavailable`` or ``LogUnreadable``."""
 
     def get(self, record_id: str) -> Record | None:
-        """The record with this id."""
+        """The record with this id; None also when it was pruned."""
         ...
 
     def by_consent_id(self, consent_id: str) -> list[Record]:
@@ -70,7 +102,7 @@ class Reader(Protocol):
 
     def records(self, **filters: Unpack[Filters]) -> Iterator[Record]:
         """Records in the order of the log, read in pages; ``LogTampered`` at one that is not
-        what was appended."""
+        what was appended. Pruned records are left out."""
         ...
 
     def notice(self, notice_hash: str) -> Notice | None:
@@ -83,6 +115,19 @@ class Reader(Protocol):
 
     def rows(self, start: int | None, limit: int) -> Sequence[Row]:
         """At most ``limit`` stored rows from sequence number ``start`` on (None: the lowest)."""
+        ...
+
+    def leaf_hashes(self, start: int, count: int) -> list[bytes]:
+        """The stored hashes of ``count`` leaves from ``start`` on, pruned ones too; fewer where the
+        log ends. ``LogDamaged`` when one of them is missing."""
+        ...
+
+    def subtrees(self, level: int, start: int, count: int) -> list[bytes]:
+        """The stored roots of perfect subtrees of 2**``level`` leaves (``SUBTREE_LEVELS``).
+
+        The first is that over the leaves from ``start`` * 2**``level`` on. Fewer where the log
+        ends; ``LogDamaged`` when one of them is missing.
+        """
         ...
 
     def notice_keys(self) -> set[tuple[str, str]]:
@@ -103,15 +148,39 @@ class Reader(Protocol):
 
 
 class Log(Reader, Protocol):
-    """A log that can be written."""
+    """A log that can be written. Every method raises ``LogUnavailable`` or ``LogUnreadable``; what
+    failed is not there, not even half of it."""
 
     def append(self, event: Event, notice: Notice) -> Record:
         """Append ``event`` and return when it is durable. An id that is in the log already gives
-        the record stored then. Raises ``LogUnavailable``; nothing is half-written."""
+        the record stored then. ``LogError`` when no log would take it."""
+        ...
+
+    def append_many(self, entries: Sequence[tuple[Event, Notice]]) -> list[Record]:
+        """Append all or none, in this order and one transaction; the records, as ``append`` would
+        give them. ``LogError`` when one of them is such that no log would take it."""
+        ...
+
+    def forget(self, consent_id: str, event: Event, notice: Notice) -> int:
+        """Erase what is personal in every record of a visitor, for good: from the database, its
+        journals and free pages. In the same transaction ``event``, whose action is ``forget``, is
+        appended without its personal fields; the record says that something was erased, but not of
+        whom. Returns how many records were erased; without any, nothing is appended."""
+        ...
+
+    def prune(self, before: str) -> int:
+        """Erase the records with a time before this one; only their places and hashes stay, so that
+        the tree does. Returns how many; in small transactions, so that others can append
+        meanwhile, and a failure in the midst leaves the rest for the next time."""
+        ...
+
+    def maintain(self) -> None:
+        """What is to be done now and then to keep the store in shape. Quick when there is nothing
+        to be done; does not wait for others."""
         ...
 
 
-def matches(event: Event, category: str) -> bool:
-    """Whether the event has a choice for ``category`` (see ``Filters``)."""
-    name, equals, state = category.partition("=")
-    return event.outcome.get(name) == state if equals else name in event.outcome
+def matches(choices: dict[str, str], wanted: str) -> bool:
+    """Whether there is a choice for a category or service (see ``Filters``)."""
+    name, equals, state = wanted.partition("=")
+    return choices.get(name) == state if equals else name in choices

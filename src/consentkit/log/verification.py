@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from consentkit.log.leaf import commit
 from consentkit.log.merkle import Frontier
-from consentkit.log.store import LogDamaged, Reader, Row
+from consentkit.log.store import SUBTREE_LEVELS, LogDamaged, Reader, Row
 
 __all__ = ["Fault", "Verification", "verify"]
 
@@ -42,12 +42,15 @@ class Verification(Struct, frozen=True, kw_only=True):
         size: how many records there are.
         root: the Merkle root over them.
         redacted: how many of them have had their personal fields erased.
+        pruned: how many have nothing left but their hash. It is in the tree, so that the rest can
+            be verified; what these records said cannot.
         faults: the first hundred; those with a sequence number first, in its order.
     """
 
     size: int
     root: bytes
     redacted: int
+    pruned: int
     faults: tuple[Fault, ...]
 
     @property
@@ -79,12 +82,7 @@ class _Leaf(Struct, gc=False):
     personal: str
 
 
-class _OwnPart(Struct, gc=False):
-    consent_id: str
-
-
 _decode_leaf = msgspec.json.Decoder(_Leaf).decode
-_decode_own = msgspec.json.Decoder(_OwnPart).decode
 _sha256 = hashlib.sha256
 
 
@@ -100,6 +98,7 @@ class _Run:
         # Whether the tree holds what the rows say, so that it can be compared with the head.
         self._tree_good = True
         self._redacted = 0
+        self._pruned = 0
         self._faults: dict[Fault, None] = {}
         self._notices: dict[tuple[str, str], str] = {}
 
@@ -120,6 +119,7 @@ class _Run:
             size=self._next,
             root=self._tree.root(),
             redacted=self._redacted,
+            pruned=self._pruned,
             faults=tuple(faults[:_MOST_FAULTS]),
         )
 
@@ -160,9 +160,15 @@ class _Run:
             self._fault(*_differing(tree, self._tree))
 
     def _row(self, row: Row) -> None:
-        seq, record_id, stored_hash, body, time, action, consent_id, salt, personal = row
+        seq, record_id, stored_hash, body, time, action, salt, personal = row
         if seq != self._next:
             self._out_of_place(seq)
+        if body is None:
+            if any(part is not None for part in (*row[3:], record_id)):
+                self._fault(seq, "its leaf is gone, but not all that belongs to it")
+            self._pruned += 1
+            self._push(seq, stored_hash, good=True)
+            return
         computed = _sha256(b"\x00" + body).digest()
         good = computed == stored_hash
         if not good:
@@ -184,10 +190,18 @@ class _Run:
                 self._redacted += 1
             elif commit(salt, personal) != leaf.personal:
                 self._fault(seq, "its personal fields are not those it was made with")
-            elif _decode_own(personal).consent_id.encode() != consent_id:
-                self._fault(seq, "the consent id column differs from the personal fields")
-        self._tree.push(computed)
+        self._push(seq, computed, good=good)
+
+    def _push(self, seq: int, computed: bytes, *, good: bool) -> None:
         self._tree_good &= good
+        for level, position, root in self._tree.completed(computed, SUBTREE_LEVELS):
+            try:
+                stored = self._log.subtrees(level, position, 1)
+            except LogDamaged:
+                stored = []
+            if self._tree_good and stored != [root]:
+                self._fault(seq, f"the root stored for the 2**{level} leaves up to it is another")
+        self._tree.push(computed)
         self._prev, self._prev_good = computed.hex(), good
         self._next = seq + 1
 
@@ -234,7 +248,8 @@ class _Run:
         keys = self._log.notice_keys()
         if keys - self._notices.keys():
             self._walk(self._next)
-        for digest, _ in sorted(keys - self._notices.keys()):
+        # Of pruned records it is not known any more what notices they name.
+        for digest, _ in sorted(keys - self._notices.keys()) if not self._pruned else ():
             self._fault(None, f"notice {digest!r} belongs to no record")
 
 

@@ -151,9 +151,17 @@ class LimitSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the consent log is kept."""
+    """Where the consent log is kept, and for how long.
+
+    Attributes:
+        spool: a folder in which choices wait while the log cannot be written; True: beside the
+            log's file; False: nowhere, then they are refused.
+        retention_days: records that are older are pruned; None: they are kept.
+    """
 
     url: Annotated[str, Meta(min_length=1)] = "sqlite:///consent.db"
+    spool: bool | Annotated[str, Meta(min_length=1)] = True
+    retention_days: Count | None = None
 
 
 # ISO 3166-1, or with a part of the country after it (3166-2).
