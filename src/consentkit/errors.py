@@ -9,7 +9,9 @@
     └── LogError
         ├── LogUnavailable   the consent log cannot be written or read now; trying again may help
         ├── LogUnreadable    what is there is no consent log of a version known here
-        └── LogTampered      a record is not what was appended (seq, why)
+        ├── LogTampered      a record is not what was appended (seq, why)
+        ├── LogForked        two checkpoints that one log cannot both have had (earlier, later)
+        └── NoteRefused      a signed checkpoint is garbled, forged or signed by nobody known (why)
 
 The classes carry fields, so that callers need not read the text. None of them ever reaches a page
 of the host site: mistakes of the developer stop the start, rubbish from the network is answered.
@@ -24,9 +26,11 @@ __all__ = [
     "ConsentKitError",
     "Fault",
     "LogError",
+    "LogForked",
     "LogTampered",
     "LogUnavailable",
     "LogUnreadable",
+    "NoteRefused",
     "RequestRefused",
     "SettingsError",
 ]
@@ -114,3 +118,29 @@ class LogTampered(LogError):
         self.seq = seq
         self.why = why
         super().__init__(f"record {seq}: {why}")
+
+
+class LogForked(LogError):
+    """Two checkpoints contradict each other: no log that is only appended to had both.
+
+    Attributes:
+        earlier: the text of the one that was known.
+        later: the text of the one that contradicts it.
+    """
+
+    def __init__(self, earlier: str, later: str) -> None:
+        self.earlier = earlier
+        self.later = later
+        super().__init__(f"two checkpoints contradict each other:\n{earlier}and\n{later}".rstrip())
+
+
+class NoteRefused(LogError):
+    """A checkpoint cannot be trusted: it is garbled, forged, or signed by no key that is known.
+
+    Attributes:
+        why: what is wrong with it.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)

@@ -147,7 +147,7 @@ def test_verify_a_changed_log(log: SqliteLog) -> None:
     result = on(log, "verify")
     assert result.exit_code == 1
     first, *rest = result.stdout.splitlines()
-    assert first == "changed: first bad record: 6 (of 10, 1 of them redacted)"
+    assert first == "changed: first bad record: 6 (of 10 records, 1 of them redacted)"
     assert rest[0] == "record 6: the leaf does not have the hash stored with it"
     found = on(log, "verify", "--json")
     assert found.exit_code == 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,12 +17,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from consentkit.errors import LogError, LogTampered, LogUnreadable
-from consentkit.log import Verification, verify
+from consentkit.log import Checkpoint, Verification, verify
 from consentkit.log.merkle import Frontier
+from consentkit.log.pages import faultless
 from consentkit.log.sqlite import SqliteLog
 from consentkit.log.sqlite_columns import LEAF_COLUMNS, MARKS
 from consentkit.log.sqlite_reader import SqliteReader
-from tests.log.making import GERMAN, NOTICE, fill
+from tests.log.making import GERMAN, NOTICE, fill, make_event
 
 COUNT = 11
 REDACTED = 5
@@ -286,3 +288,179 @@ def test_reading_a_changed_record_says_so(copy: Path) -> None:
             next(records)
     assert caught.value.seq == 6
     assert found(copy).first == 4
+
+
+# More than one tile of the tree: stored subtree roots, pruned rows, checkpoints along the way.
+
+LONG = 700
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven hundred records: the first sixty are pruned, one visitor of the rest is forgotten."""
+    log = SqliteLog(tmp_path_factory.mktemp("long") / "consent.db")
+    fill(log, LONG - 1)
+    log.prune("2026-11-22T10:01:00.000Z")
+    erased = make_event(consent_id="visitor-1", action="forget", outcome={})
+    assert log.forget("visitor-1", erased, NOTICE) == 213
+    log.close()
+    return log.path
+
+
+@pytest.fixture
+def long_copy(long: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(long, tmp_path))
+
+
+def test_redacted_and_pruned_records_are_counted(long: Path) -> None:
+    verification = found(long)
+    assert verification.faults == ()
+    assert (verification.size, verification.pruned, verification.redacted) == (LONG, 60, 214)
+
+
+LONG_CHANGES: list[tuple[str, Change, int | None]] = [
+    ("root of a tile", sql("UPDATE subtree SET hash = randomblob(32) WHERE position = 1"), 511),
+    ("tile missing", sql("DELETE FROM subtree WHERE position = 0"), 255),
+    ("tile too many", sql("INSERT INTO subtree VALUES (8, 2, randomblob(32))"), None),
+    ("level too many", sql("INSERT INTO subtree VALUES (9, 0, randomblob(32))"), None),
+    ("hash of a pruned leaf", sql("UPDATE leaf SET hash = randomblob(32) WHERE seq = 7"), 255),
+    ("pruned row missing", sql("DELETE FROM leaf WHERE seq = 7"), 7),
+    ("pruned last", sql("UPDATE leaf SET hash = randomblob(32) WHERE seq = 59"), 59),
+    ("half pruned", sql("UPDATE leaf SET body = NULL WHERE seq = 300"), 300),
+    ("pruned, but personal", sql("UPDATE personal SET salt = randomblob(32) WHERE seq = 7"), 7),
+    ("in the last page", sql("UPDATE leaf SET time = 'x' WHERE seq = 699"), 699),
+    ("in a whole tile", sql("UPDATE leaf SET action = 'x' WHERE seq = 300"), 300),
+    ("leaf and hash", lambda db: rewritten(db, 300), 300),
+    ("swapped", lambda db: swapped(db, 300, 301), 300),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "first"), [c[1:] for c in LONG_CHANGES], ids=[c[0] for c in LONG_CHANGES]
+)
+def test_changes_of_a_long_log(long_copy: Path, change: Change, first: int | None) -> None:
+    with changing(long_copy) as db:
+        change(db)
+    verification = found(long_copy)
+    assert not verification.whole
+    assert verification.first == first, verification.faults
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_bit_of_hashes_and_nodes_is_found(
+    long: Path, long_copy: Path, data: Any
+) -> None:
+    shutil.copy(long, long_copy)
+    table = data.draw(st.sampled_from(["leaf", "subtree"]))
+    key = "seq" if table == "leaf" else "position"
+    place = data.draw(st.integers(0, 70 if table == "leaf" else 1))
+    with changing(long_copy) as db:
+        where = f"FROM {table} WHERE {key} = ?"
+        flipped = bytearray(db.execute(f"SELECT hash {where}", (place,)).fetchone()[0])
+        bit = data.draw(st.integers(0, 255))
+        flipped[bit // 8] ^= 1 << bit % 8
+        db.execute(f"UPDATE {table} SET hash = ? WHERE {key} = ?", (bytes(flipped), place))
+    assert not found(long_copy).whole
+
+
+def checked(path: Path, *checkpoints: Checkpoint) -> Verification:
+    with closing(SqliteReader(path)) as reader:
+        return verify(reader, checkpoints)
+
+
+def checkpoint_at(path: Path, size: int) -> Checkpoint:
+    tree = Frontier()
+    with closing(SqliteReader(path)) as reader:
+        for digest in reader.leaf_hashes(0, size):
+            tree.push(digest)
+    return Checkpoint("shop.example", size, tree.root())
+
+
+def test_checkpoints_of_every_size(long: Path) -> None:
+    sizes = [0, 1, 2, 59, 60, 61, 255, 256, 257, 300, 511, 512, 513, LONG - 1, LONG]
+    checkpoints = [checkpoint_at(long, size) for size in sizes]
+    verification = checked(long, *reversed(checkpoints), checkpoints[4])
+    assert verification.faults == ()
+    assert verification.agreed == LONG
+    assert checked(long, *checkpoints[:3]).agreed == 2
+    assert checked(long).agreed is None
+    for place, checkpoint in enumerate(checkpoints):
+        wrong = checkpoint._replace(root=bytes(32))
+        verification = checked(long, *checkpoints[:place], wrong)
+        assert not verification.whole
+        assert verification.agreed == (sizes[place - 1] if place else None)
+        assert any(wrong.text().rstrip() in why for _, why in verification.faults)
+
+
+def test_a_checkpoint_of_more_than_there_is(long: Path) -> None:
+    later = Checkpoint("shop.example", LONG + 5, bytes(32))
+    verification = checked(long, checkpoint_at(long, 300), later)
+    assert verification.faults == ((LONG, f"missing: a checkpoint counts {LONG + 5} records"),)
+    assert verification.agreed == 300
+
+
+def test_checkpoints_that_contradict_each_other_are_both_told(long: Path) -> None:
+    for right, wrong in ((300, 300), (300, 400), (400, 300)):
+        one = checkpoint_at(long, right)
+        other = checkpoint_at(long, wrong)._replace(root=bytes(32))
+        faults = [why for _, why in checked(long, one, other).faults]
+        (both,) = [why for why in faults if "contradict each other" in why]
+        assert one.text().rstrip() in both
+        assert other.text().rstrip() in both
+
+
+def test_progress_is_told(long: Path) -> None:
+    told: list[int] = []
+    with closing(SqliteReader(long)) as reader:
+        verify(reader, progress=told.append)
+    assert sum(told) == LONG
+
+
+def test_pages_and_single_rows_come_to_the_same(
+    long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_page = found(long)
+    monkeypatch.setattr("consentkit.log.verification.faultless", lambda *_: None)
+    assert found(long) == by_page
+
+
+def linked(rows: Any, first: bytes, second: bytes) -> list[Any]:
+    """Two rows with other bodies, which follow each other as far as their hashes can tell."""
+    made = []
+    prev = rows[1][2]
+    for row, body in zip(rows, (first, second), strict=True):
+        following = body.replace(rows[0][2].hex().encode(), prev.hex().encode())
+        prev = hashlib.sha256(b"\x00" + following).digest()
+        made.append((row[0], row[1], prev, following, *row[4:]))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("end", "start"),
+    [(b',{"x":"', b'",'), (b',{"x":[{"v":1}', b'{"v":1}],'), (b',{"x":[{"a":"v","v":1}', b"{}],")],
+)
+def test_two_bodies_that_only_together_are_two_leaves(
+    original: Path, end: bytes, start: bytes
+) -> None:
+    with closing(SqliteReader(original)) as reader:
+        rows = reader.rows(0, 2)
+    one, two = rows[0][3], rows[1][3]
+    assert one is not None
+    assert two is not None
+    assert faultless(linked(rows, one, two), 0, "") is not None
+    made = linked(rows, one + end, start + two[1:])
+    joined = b"[" + made[0][3] + b"," + made[1][3] + b"]"
+    assert [leaf["seq"] for leaf in json.loads(joined)] == [0, 1]
+    assert faultless(made, 0, "") is None
+
+
+@pytest.mark.parametrize("extra", [b",{}", b',{"q\\"v":1}', b"]", b",["])
+def test_a_body_with_something_behind_it(original: Path, extra: bytes) -> None:
+    with closing(SqliteReader(original)) as reader:
+        rows = reader.rows(0, 2)
+    one, two = rows[0][3], rows[1][3]
+    assert one is not None
+    assert two is not None
+    assert faultless(linked(rows, one + extra, two), 0, "") is None
+    assert faultless(linked(rows, one, two + extra), 0, "") is None

@@ -12,6 +12,7 @@ import pytest
 from consentkit.settings import (
     BannerSettings,
     CategorySettings,
+    CheckpointSettings,
     ChoiceCookieSettings,
     ConsentModeSettings,
     CookieSettings,
@@ -38,6 +39,7 @@ PARTS: dict[str, type[msgspec.Struct]] = {
     "`banner`": BannerSettings,
     "`cookies`": ChoiceCookieSettings,
     "`log`": LogSettings,
+    "`log.checkpoint`": CheckpointSettings,
     "`limits`": LimitSettings,
 }
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.M)

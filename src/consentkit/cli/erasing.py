@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from consentkit.cli.log_options import with_log
 from consentkit.cli.terminal import plain, since
 from consentkit.errors import LogError
 from consentkit.log import erasure, oldest_kept, open_log, open_reader, open_spool
@@ -26,19 +27,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _with_log(command: Command) -> Command:
-    for option in (
-        click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option(
-            "--settings",
-            "settings_file",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="A TOML file with the site's settings, which name the log.",
-        ),
-        click.option("--log", "url", metavar="URL", help="The log, such as sqlite:///consent.db."),
-    ):
-        command = option(command)
-    return command
+    return with_log(click.option("--yes", is_flag=True, help="Do not ask.")(command))
 
 
 def _which(url: str | None, settings_file: Path | None) -> tuple[LogSettings, Settings | None]:

@@ -12,7 +12,7 @@ import importlib.metadata
 
 import click
 
-from consentkit.errors import ConsentKitError, LogTampered
+from consentkit.errors import ConsentKitError, LogForked, LogTampered, NoteRefused
 
 __all__ = ["main"]
 
@@ -46,7 +46,8 @@ class _Commands(click.Group):
             raise  # click's: whoever read our output has seen enough
         except (ConsentKitError, OSError) as error:
             click.echo(f"consentkit: {error}", err=True)
-            ctx.exit(1 if isinstance(error, LogTampered) else 2)
+            changed = isinstance(error, (LogForked, LogTampered, NoteRefused))
+            ctx.exit(1 if changed else 2)
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from consentkit.log import Record, rfc3339
 
-__all__ = ["plain", "since", "table", "until"]
+__all__ = ["counted", "plain", "since", "table", "until"]
 
 _COLUMNS = (("SEQ", 7), ("ID", 36), ("TIME", 24), ("ACTION", 8), ("SOURCE", 11), ("OUTCOME", 0))
 
@@ -22,6 +22,11 @@ def plain(value: Any) -> str:
     if isinstance(value, dict):
         value = " ".join(f"{name}={value[name]}" for name in sorted(value))
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
+
+
+def counted(count: int, what: str) -> str:
+    """``1 record``, ``2 records``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def table(records: Iterable[Record]) -> Iterator[bytes]:

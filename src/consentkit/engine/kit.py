@@ -33,7 +33,7 @@ from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
 from consentkit.gate.urls import locate_text
-from consentkit.log import Log, new_id, open_log, open_spool
+from consentkit.log import Checkpoints, Log, new_id, open_log, open_spool
 from consentkit.policy import SERVICE, Policy, country_of
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
@@ -75,7 +75,10 @@ class ConsentKit:
         faults: list[Fault] = []
         policy = _made(faults, lambda: Policy(self.settings))
         renderer = _made(faults, lambda: _renderer(self.settings.banner))
-        if policy is None or renderer is None:
+        own = self.settings.log
+        store = open_log(own.url) if log is None else log
+        checkpoints = _made(faults, lambda: Checkpoints(store, own.checkpoint, clock))
+        if policy is None or renderer is None or checkpoints is None:
             raise SettingsError(tuple(faults))
         self.policy, self.renderer = policy, renderer
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
@@ -83,8 +86,9 @@ class ConsentKit:
         self._country = self.settings.country_header.lower().encode("ascii")
         own = self.settings.log
         self.recorder = Recorder(
-            open_log(own.url) if log is None else log,
+            store,
             open_spool(own.url, own.spool) if log is None else None,
+            checkpoints=checkpoints,
             retention_days=own.retention_days,
             wall=clock,
         )

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from consentkit.log import Event, Log, Notice, Spool, Upkeep, Writer
+from consentkit.log import Checkpoints, Event, Log, Notice, Spool, Upkeep, Writer
 
 __all__ = ["Recorder"]
 
@@ -25,6 +25,7 @@ class Recorder:
     Args:
         store: where the records go.
         spool: where they go while the log cannot be written.
+        checkpoints: written now and then while records come in; None: not at all.
         retention_days: how long they are kept; None: for ever.
         clock: monotonic seconds.
         wall: seconds since 1970.
@@ -35,12 +36,14 @@ class Recorder:
         store: Log,
         spool: Spool | None = None,
         *,
+        checkpoints: Checkpoints | None = None,
         retention_days: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self._writer = Writer(store, spool, clock=clock)
+        self._checkpoints = checkpoints
         self._upkeep = Upkeep(store, retention_days, wall)
 
     def record(self, event: Event, notice: Notice) -> Event:
@@ -50,7 +53,9 @@ class Recorder:
             LogError: nothing was recorded.
         """
         self._upkeep.start()
-        return self._writer.append(event, notice)
+        recorded = self._writer.append(event, notice)
+        self._appended()
+        return recorded
 
     def record_denial(self, event: Event, notice: Notice) -> Event:
         """Record an event in which nothing is granted; one that cannot be recorded now waits.
@@ -60,17 +65,27 @@ class Recorder:
         """
         self._upkeep.start()
         try:
-            return self._writer.append(event, notice, keep=True)
+            recorded = self._writer.append(event, notice, keep=True)
+            self._appended()
+            return recorded
         except Exception:  # the log will never take this event
             log.exception("the denial %s could not be recorded", event.id)
         return event
 
     def forget(self, consent_id: str, event: Event, notice: Notice) -> int:
         """Erase what is personal in a visitor's records; see ``consentkit.log.erasure.forget``."""
-        return self._writer.forget(consent_id, event, notice)
+        count = self._writer.forget(consent_id, event, notice)
+        self._appended()
+        return count
+
+    def _appended(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.appended()
 
     def close(self) -> None:
         """Record what waits, if that can be done, and let go of the log."""
         self._upkeep.stop()
         self._writer.close()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self.store.close()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from consentkit.log.event import Record
 
-__all__ = ["COLUMNS", "FORMATS", "as_dict", "to_csv", "to_jsonl"]
+__all__ = ["COLUMNS", "as_dict", "to_csv", "to_jsonl"]
 
 COLUMNS = (
     "seq",
@@ -78,12 +78,6 @@ def to_csv(records: Iterable[Record]) -> Iterator[bytes]:
         yield _taken(buffer)
         writer.writerow([_cell(value) for value in as_dict(record).values()])
     yield _taken(buffer)
-
-
-FORMATS: dict[str, Callable[[Iterable[Record]], Iterator[bytes]]] = {
-    "csv": to_csv,
-    "jsonl": to_jsonl,
-}
 
 
 def _taken(buffer: io.StringIO) -> bytes:

@@ -22,7 +22,7 @@ from consentkit.log.canonical import canonical
 from consentkit.log.event import Action, Event, Record, Source, State
 from consentkit.log.merkle import leaf_hash
 
-__all__ = ["LEAF_VERSION", "SALT_BYTES", "Leaf", "commit", "make_record", "read_record"]
+__all__ = ["DOMAIN", "LEAF_VERSION", "SALT_BYTES", "Leaf", "commit", "make_record", "read_record"]
 
 LEAF_VERSION = 1
 SALT_BYTES = 32
@@ -30,7 +30,7 @@ SALT_BYTES = 32
 # Descriptive fields come from requests; an odd one must never cost the visitor the choice.
 _LONGEST = 1024
 
-_DOMAIN = b"consentkit personal v1\n"
+DOMAIN = b"consentkit personal v1\n"
 
 
 class Leaf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ _decode_personal = msgspec.json.Decoder(_Personal).decode
 
 def commit(salt: bytes, personal: bytes) -> str:
     """The commitment to the personal bytes, in hex."""
-    return hashlib.sha256(_DOMAIN + salt + personal).hexdigest()
+    return hashlib.sha256(DOMAIN + salt + personal).hexdigest()
 
 
 def make_record(

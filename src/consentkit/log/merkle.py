@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-__all__ = ["HASH_BYTES", "Frontier", "leaf_hash", "node_hash"]
+__all__ = ["EMPTY_ROOT", "HASH_BYTES", "Frontier", "leaf_hash", "node_hash", "perfect_root"]
 
 HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 _sha256 = hashlib.sha256
 
@@ -27,6 +28,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return _sha256(b"\x01" + left + right).digest()
 
 
+def perfect_root(hashes: Sequence[bytes]) -> bytes:
+    """The root of the perfect subtree over these leaves or nodes; their number a power of two."""
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [_sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return hashes[0]
+
+
 class Frontier:
     """The tree over the leaves pushed so far."""
 
@@ -39,36 +48,38 @@ class Frontier:
         self.size = size
         self.hashes = [packed[i : i + HASH_BYTES] for i in range(0, len(packed), HASH_BYTES)]
 
-    def push(self, leaf: bytes) -> None:
-        """Add the hash of the next leaf."""
+    def push(self, node: bytes, *, level: int = 0) -> None:
+        """Add the hash of the next leaf, or the root of the next perfect subtree of 2**level."""
         hashes = self.hashes
-        rest = self.size
+        rest = self.size >> level
         # As in binary addition of one: each trailing one bit is a perfect subtree to merge with.
         while rest & 1:
-            leaf = _sha256(b"\x01" + hashes.pop() + leaf).digest()
+            node = _sha256(b"\x01" + hashes.pop() + node).digest()
             rest >>= 1
-        hashes.append(leaf)
-        self.size += 1
+        hashes.append(node)
+        self.size += 1 << level
 
-    def completed(self, leaf: bytes, levels: Sequence[int]) -> list[tuple[int, int, bytes]]:
-        """The perfect subtrees of 2**level leaves that end with the next leaf, if it is this one.
+    def completed(
+        self, node: bytes, levels: Sequence[int], *, level: int = 0
+    ) -> list[tuple[int, int, bytes]]:
+        """The perfect subtrees of 2**n leaves that end with the next leaf, if it is this one.
 
         Args:
-            leaf: the hash of the next leaf; it is not pushed.
-            levels: which to give, in increasing order.
+            node: what would be pushed next, at ``level``; it is not pushed.
+            levels: each n to give, in increasing order; none below ``level``.
 
         Returns:
             Level, position among the subtrees of this level, and root of each.
         """
-        size = self.size + 1
+        size = self.size + (1 << level)
         if size & (1 << levels[0]) - 1:
             return []
         found = []
-        node = leaf
-        for level in range(1, min(levels[-1], (size & -size).bit_length() - 1) + 1):
-            node = node_hash(self.hashes[-level], node)
-            if level in levels:
-                found.append((level, (size >> level) - 1, node))
+        for height in range(level, min(levels[-1], (size & -size).bit_length() - 1) + 1):
+            if height > level:
+                node = node_hash(self.hashes[level - height], node)
+            if height in levels:
+                found.append((height, (size >> height) - 1, node))
         return found
 
     def packed(self) -> bytes:
@@ -78,7 +89,7 @@ class Frontier:
     def root(self) -> bytes:
         """The root of the whole tree; that of the empty tree is the hash of nothing."""
         if not self.hashes:
-            return _sha256(b"").digest()
+            return EMPTY_ROOT
         # The split is at the largest power of two below n, so the smaller subtrees join first.
         root = self.hashes[-1]
         for left in reversed(self.hashes[:-1]):

@@ -148,7 +148,14 @@ class SqliteReader:
         return rows[0][0] if rows else None
 
     def damage(self) -> Iterator[tuple[int | None, str]]:
-        """Personal rows that belong to no record; tables and indexes that contradict each other."""
+        """Personal rows that belong to no record; tables and indexes that contradict each other.
+
+        Long, so it is done in a connection of its own: others can read meanwhile.
+        """
+        with closing(SqliteReader(self.path, live=self._live, timeout=self._timeout)) as apart:
+            yield from apart._damage()  # noqa: SLF001 - its own kind
+
+    def _damage(self) -> Iterator[tuple[int | None, str]]:
         for (seq,) in self._fetch(
             "SELECT seq FROM personal WHERE seq NOT IN (SELECT seq FROM leaf) "
             "ORDER BY seq LIMIT 100"

@@ -15,6 +15,7 @@ from consentkit.settings.model import (
     GPC,
     NECESSARY,
     UNCLASSIFIED,
+    CheckpointSettings,
     ServiceSettings,
     Settings,
 )
@@ -25,6 +26,8 @@ __all__ = ["cross_checks", "is_web_url", "nearest", "show"]
 _DOMAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_][a-z0-9_-]*", re.I | re.A)
 # What browsers drop from an address or read as a slash has no place in one.
 _WEB_URL = re.compile(r"(?:https?://|/(?![/\\]))[^\x00-\x20\x7f\\<>\"]*", re.I)
+# C2SP signed-note: name, key id in hex, and in base64 a byte for the algorithm with 32 of the key.
+_VKEY = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")
 _URL = "an http or https URL, or a path of this site"
 
 
@@ -81,6 +84,7 @@ def cross_checks(settings: Settings, doubtful: frozenset[str] = frozenset()) -> 
         yield from _consent_types(settings)
     if "services" not in doubtful and "csp" not in doubtful:
         yield from _csp(settings)
+    yield from _checkpoint(settings.log.checkpoint)
     if not doubtful:
         yield from _texts(settings)
 
@@ -186,6 +190,28 @@ def _cookies(settings: Settings) -> Iterator[Fault]:
         yield _fault("cookies.secure", False, f"true or 'auto': {cookies.prefix!r} needs Secure")
     if prefix.startswith("__host-") and cookies.domain:
         yield _fault("cookies.domain", cookies.domain, f"nothing: {cookies.prefix!r} forbids it")
+
+
+def _checkpoint(checkpoint: CheckpointSettings) -> Iterator[Fault]:
+    path = "log.checkpoint"
+    if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]+", checkpoint.origin):
+        expected = "a name such as 'shop.example/consent', without spaces and plus signs"
+        yield _fault(f"{path}.origin", checkpoint.origin, expected)
+    if checkpoint.key.startswith("PRIVATE+KEY+"):
+        # The settings are no place for it; and it is not shown.
+        expected = "the path of a file that holds it, or 'env:NAME'"
+        yield Fault(path=f"{path}.key", value="a private key", expected=expected)
+    for i, vkey in enumerate(checkpoint.verify):
+        if not _VKEY.fullmatch(vkey):
+            expected = "a public key as 'consentkit log keygen' prints it: name+id+base64"
+            yield _fault(f"{path}.verify[{i}]", vkey, expected)
+    urls = [place.startswith(("http://", "https://")) for place in checkpoint.to]
+    for i, (place, is_url) in enumerate(zip(checkpoint.to, urls, strict=True)):
+        if not place or (is_url and not is_web_url(place)):
+            yield _fault(f"{path}.to[{i}]", place, "a file, a folder, or an http or https URL")
+    if all(urls) and (checkpoint.to or checkpoint.key):
+        expected = "a file or a folder among them: there the last checkpoint is found again"
+        yield _fault(f"{path}.to", checkpoint.to, expected)
 
 
 def _texts(settings: Settings) -> Iterator[Fault]:

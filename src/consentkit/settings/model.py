@@ -13,6 +13,7 @@ __all__ = [
     "UNCLASSIFIED",
     "BannerSettings",
     "CategorySettings",
+    "CheckpointSettings",
     "ChoiceCookieSettings",
     "ConsentModeSettings",
     "CookieSettings",
@@ -150,8 +151,26 @@ class LimitSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     script_bytes: Annotated[int, Meta(ge=1024, le=2**31)] = 2_097_152
 
 
+class CheckpointSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Checkpoints of the consent log: its size and root, signed, and kept elsewhere.
+
+    Attributes:
+        origin: the log's name in them, such as ``shop.example/consent``.
+        key: file with the private key, or ``env:NAME``; empty: they are not signed.
+        verify: public keys that were the log's before.
+        to: files, folders (ending with ``/``) and URLs; none: no checkpoint is written.
+        every: minutes between two of them, while records come in.
+    """
+
+    origin: Annotated[str, Meta(min_length=1, max_length=256)] = "consentkit.log"
+    key: str = ""
+    verify: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+    every: Count = 60
+
+
 class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the consent log is kept, and for how long.
+    """Where the consent log is kept, for how long, and where its checkpoints go.
 
     Attributes:
         spool: a folder in which choices wait while the log cannot be written; True: beside the
@@ -162,6 +181,7 @@ class LogSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(min_length=1)] = "sqlite:///consent.db"
     spool: bool | Annotated[str, Meta(min_length=1)] = True
     retention_days: Count | None = None
+    checkpoint: CheckpointSettings = CheckpointSettings()
 
 
 # ISO 3166-1, or with a part of the country after it (3166-2).

@@ -80,6 +80,8 @@ def _normalised(source: Mapping[str, Any]) -> dict[str, Any]:
         data["log"] = {"url": data["log"]}
     if isinstance(data.get("consent_mode"), str):
         data["consent_mode"] = {"mode": data["consent_mode"]}
+    if isinstance(log := data.get("log"), Mapping):
+        data["log"] = {**log, "checkpoint": _with_list(log.get("checkpoint", {}))}
     if isinstance(data.get("secret_keys"), str):
         data["secret_keys"] = [data["secret_keys"]]
     categories = data.get("categories")
@@ -91,6 +93,12 @@ def _normalised(source: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(categories, (list, tuple)):
         data["categories"] = [_with_defaults(category) for category in categories]
     return data
+
+
+def _with_list(checkpoint: Any) -> Any:
+    """Checkpoint settings in which one place is a list of places."""
+    one = isinstance(checkpoint, Mapping) and isinstance(checkpoint.get("to"), str)
+    return {**checkpoint, "to": [checkpoint["to"]]} if one else checkpoint
 
 
 def _with_defaults(category: Any) -> Any:
