@@ -84,7 +84,6 @@ class ConsentKit:
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
         self._decider = Decider(self.policy, self.cookies)
         self._country = self.settings.country_header.lower().encode("ascii")
-        own = self.settings.log
         self.recorder = Recorder(
             store,
             open_spool(own.url, own.spool) if log is None else None,
