@@ -151,7 +151,7 @@ def _calls(code: str) -> bool:
 
 
 def _tracked(value: str) -> bool:
-    return any(_TRACKED.match(url) for url in value.split(", "))
+    return _TRACKED.match(value) is not None
 
 
 def _loads(css: str) -> Iterator[str]:
@@ -198,6 +198,7 @@ def _live(node: Node) -> bool:
         values += [given.get(key, "") for key in _FETCH_FOREIGN.get(name, ())]
     else:
         values += [given.get(key, "") for key in _FETCH.get(name, ())]
+        values += given.get("srcset", "").split(", ") if "srcset" in _FETCH.get(name, ()) else []
     if name == "style" and given.get("type", "").lower() in {"", "text/css"}:
         values += _loads(node.text)
     if name == "iframe" and not node.foreign and "srcdoc" in given:

@@ -269,6 +269,9 @@ class Tree:
 
     def end_tag(self, name: bytes) -> None:
         """Take an end tag in."""
+        # Where text alone stood in an integration point, its end tag surely ends it: formatting
+        # elements were reconstructed before the <svg> already (13.2.6.4.7).
+        surely = self._at_point and self.inside == _NO and not (self.leaky or self.unsure)
         self.inside = _MAYBE
         if name == b"template":
             self._end_template()
@@ -276,6 +279,8 @@ class Tree:
             self._foreign_end_tag(name)
         elif name == b"select":
             self.select = _NO
+        elif surely and self.stack[-1].name == name:
+            self._pop(len(self.stack) - 1, False)
         elif name in FOREIGN_ENDS or self.stack:
             self._html_end_tag(name)
 
