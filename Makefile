@@ -10,6 +10,9 @@ CHROMIUM ?= /usr/bin/chromium
 ARGS ?=
 # How many processes run the tests.
 JOBS ?= auto
+# How many pages of tag soup `make fuzz` tries, and for how many seconds it then breeds pages.
+FUZZ_SOUPS ?= 200000
+FUZZ_SECONDS ?= 600
 
 export CHROMIUM
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -20,7 +23,8 @@ CORE_PIP := .venv-core/bin/python -m pip
 # Tests of what stands on a framework or a server; everything else is the core's.
 BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser
 
-.PHONY: help demo test strace check lint types layers static unit browser core wheel-check screenshots clean
+.PHONY: help demo test strace check lint types layers static unit browser core fuzz bench
+.PHONY: wheel-check screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -64,11 +68,14 @@ browser: .venv/.browser ## the tests in Chromium
 core: .venv-core/.core strace ## the core's tests, where no framework is installed
 	.venv-core/bin/python -m pytest -n $(JOBS) $(foreach d,$(BEYOND_CORE),--ignore=tests/$(d)) $(ARGS)
 
+fuzz: .venv/.fuzz ## try to break the gate (FUZZ_SECONDS, FUZZ_SOUPS, ARGS="--seed 7")
+	$(BIN)/python -m tests.fuzz --soups $(FUZZ_SOUPS) --seconds $(FUZZ_SECONDS) $(ARGS)
+
+bench: .venv/.bench ## measure the gate beside others, and write it into docs/performance.md
+	$(BIN)/python -m benchmarks.gate $(ARGS)
+
 wheel-check: .venv/.dev ## build the wheel, install it alone, and look whether all is in it
 	$(BIN)/python scripts/wheel_check.py .venv-wheel
-
-screenshots: .venv/.browser ## make the pictures in docs/images anew
-	$(BIN)/python scripts/screenshots.py
 
 clean: ## remove what these commands made
 	rm -rf .venv .venv-core .venv-wheel build dist static/node_modules
@@ -100,6 +107,14 @@ clean: ## remove what these commands made
 	$(CORE_PIP) install -qq --upgrade 'pip>=25.1'
 	$(CORE_PIP) install -qq --editable . --group core
 	$(CORE_PIP) uninstall -qq --yes starlette anyio
+	@touch $@
+
+.venv/.bench: .venv/.dev
+	$(PIP) --group bench
+	@touch $@
+
+.venv/.fuzz: .venv/.dev
+	$(PIP) --group fuzz
 	@touch $@
 
 # The browser's driver links a library that a small Debian does not have.

@@ -1,5 +1,6 @@
-"""What independent parsers see: four HTML parsers that know nothing of ours, under both readings of
-``noscript``. Each turns a page into plain :class:`Node` values.
+"""What independent parsers see: three HTML parsers that know nothing of ours, under both readings
+of ``noscript``, and one each for CSS and JavaScript. The former turn a page into plain
+:class:`Node` values.
 
 Where they are older than today's standard: html5lib 1.1 (2020) drops most tags inside ``select``
 and takes ``<?`` for a bogus comment always; its tree is what a browser of that year builds.
@@ -14,10 +15,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import html5lib
+import tinycss2
+import tree_sitter_javascript
 from selectolax.lexbor import LexborHTMLParser
+from tree_sitter import Language, Parser, Query, QueryCursor
 from turbohtml import parse as turbo_parse
 
-from consentkit.policy.script import without_comments
 from tests.gate.soup import CODE
 
 __all__ = ["PARSERS", "Node", "faults", "shape"]
@@ -112,20 +115,66 @@ _FETCH = {
     "source": {"src", "srcset"}, "track": {"src"},
 }  # fmt: skip
 _FETCH_FOREIGN = {name: {"href", "xlink:href"} for name in ("script", "image", "use", "feimage")}
+# HTML 15.3.2 and 15.3.8: what the attribute is mapped to a style for.
+_BACKGROUND = {"body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"}
 _JAVASCRIPT = {"", "text/javascript", "application/javascript", "module"}
-_LOADS = re.compile(r"(?:@import\s*[\"']|(?<![\w\-\u0080-\U0010ffff])url\(\s*[\"']?)([^\"'();\s]*)")
-_STRING = re.compile(r"(@import\s*|url\(\s*)?(?:\"[^\"\n\f\r]*\"?|'[^'\n\f\r]*'?)")
+_FETCHING = {"url", "src", "image-set", "-webkit-image-set"}
 _REFRESH = re.compile(r"^\s*[\d.]*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)")
 _TRACKED = re.compile(r"(?:https?:)?//t\.example/")
 
 
-def _code(text: str) -> str:
-    """What may run of a script; a comment cannot (tests/policy/test_script.py is the proof)."""
-    return without_comments(text.encode("utf-8", "replace")).decode()
+_LANGUAGE = Language(tree_sitter_javascript.language())
+_SCRIPTS = Parser(_LANGUAGE)
+_CALLS = Query(
+    _LANGUAGE,
+    """(call_expression function: [(identifier) @name
+                                   (member_expression property: (property_identifier) @name)])""",
+)
+_CODE_ALONE = re.compile(r"(?<![\w$.])" + re.escape(CODE))
+# What could make a call a comment, a string or a regular expression.
+_MAY_HIDE = re.compile(r"[/\"'`\\#]|--")
+
+
+def _calls(code: str) -> bool:
+    """Whether a script calls the tracker's function: not in a comment, a string or a pattern.
+
+    One with a mistake in it runs nothing; it counts all the same where nothing hides the call.
+    """
+    if CODE not in code:
+        return False
+    raw = code.encode("utf-8", "replace")
+    tree = _SCRIPTS.parse(raw)
+    if tree.root_node.has_error:
+        return not _MAY_HIDE.search(code) and _CODE_ALONE.search(code) is not None
+    names = QueryCursor(_CALLS).captures(tree.root_node).get("name", [])
+    return any(raw[n.start_byte : n.end_byte + 1] == CODE.encode() for n in names)
 
 
 def _tracked(value: str) -> bool:
-    return any(_TRACKED.match(url) for url in value.split(", "))
+    return _TRACKED.match(value) is not None
+
+
+def _loads(css: str) -> Iterator[str]:
+    """What a sheet or declarations may load, by a CSS parser of its own (tinycss2)."""
+    if "t.example" in css or "\\" in css:
+        yield from _addresses(tinycss2.parse_component_value_list(css, skip_comments=True))
+
+
+def _addresses(tokens: list[Any], *, strings: bool = False) -> Iterator[str]:
+    rule = ""
+    for token in tokens:
+        if token.type == "at-keyword":
+            rule = token.lower_value
+        elif token.type in {"literal", "{} block"} and token != ",":
+            rule = ""
+        if token.type == "url" or (token.type == "string" and (strings or rule == "import")):
+            if rule != "namespace":  # the name of one is an address that nobody goes to
+                yield token.value
+        elif token.type == "function":
+            fetches = rule != "namespace" and token.lower_name in _FETCHING
+            yield from _addresses(token.arguments, strings=fetches)
+        elif token.type in {"{} block", "() block", "[] block"}:
+            yield from _addresses(token.content)
 
 
 def faults(nodes: Iterator[Node]) -> list[str]:
@@ -133,25 +182,23 @@ def faults(nodes: Iterator[Node]) -> list[str]:
     return [f"{node}" for node in nodes if _live(node)]
 
 
-def _loads(css: str) -> list[str]:
-    # A string is an address after these two alone.
-    return _LOADS.findall(_STRING.sub(lambda found: found[0] if found[1] else "", css))
-
-
 def _live(node: Node) -> bool:
     name, given = node.name, node.attributes
-    values = [given.get("background", ""), *_loads(given.get("style", ""))]
+    values = list(_loads(given.get("style", "")))
+    if name in _BACKGROUND:
+        values.append(given.get("background", ""))
     runs = given.get("type", "").strip().lower() in _JAVASCRIPT
     if name == "script":
         key = ("href", "xlink:href") if node.foreign else ("src",)
         if runs:
             values += [given[k] for k in key if k in given]
-            if not any(k in given for k in key) and CODE in _code(node.text):
+            if not any(k in given for k in key) and _calls(node.text):
                 return True
     elif node.foreign:
         values += [given.get(key, "") for key in _FETCH_FOREIGN.get(name, ())]
     else:
         values += [given.get(key, "") for key in _FETCH.get(name, ())]
+        values += given.get("srcset", "").split(", ") if "srcset" in _FETCH.get(name, ()) else []
     if name == "style" and given.get("type", "").lower() in {"", "text/css"}:
         values += _loads(node.text)
     if name == "iframe" and not node.foreign and "srcdoc" in given:
@@ -196,7 +243,10 @@ def shape(nodes: Iterator[Node]) -> list[tuple[object, ...]]:
                 if key != "data-consent"
                 and node.name not in {"html", "body"}
                 and not (
-                    key == "type" and value == "text/plain" and "data-consent" in node.attributes
+                    node.name in {"script", "style"}
+                    and key == "type"
+                    and value == "text/plain"
+                    and "data-consent" in node.attributes
                 )
             ),
             _undo(node.text),

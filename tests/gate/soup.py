@@ -42,7 +42,7 @@ TRACKERS = [
     b"<svg><script href=//t.example/h.js /></svg>",
     b"<noscript><img src=//t.example/n.gif></noscript>",
     b"<body background=//t.example/bg.gif>",
-    b"<meta http-equiv=refresh content='1;url=//t.example/r'>",
+    b"<meta http-equiv=refresh content='0;url=//t.example/r'>",
     b'<div STYLE = "background:url(//t.example/j.png)">',
     b"<p class=x style='background:url(//t.example/k.png)'>",
     b"<td class=x background = //t.example/l.png>",
@@ -268,6 +268,23 @@ def random_soup(rng: random.Random, *, trackers: bool = True, longest: int = 14)
     if rng.random() < 0.1 and page:
         page[rng.randrange(len(page))] = rng.randrange(256)
     return bytes(page)
+
+
+SCRIPT_PIECES = (
+    b"trkInit(1);|trkInit('x')\n|x|y|1|.5|'a'|\"b\"|'\\''|`t`|`${|}`|}|{|(|)|[|]|;|,|=|==|=>|+|++|-|"
+    b"--|*|/|/=|//|// c\n|/*|*/|/* c */|/*\n*/|/r/|/[/]/g|/'/|/\"/|/`/|/\\//.x|</|<!--|-->|\n-->|"
+    b"\n|\r|\\\n| |return |typeof |in |of |yield |await |async |function f(){|if(x)|else |"
+    b"while(x){|x=>|x?|:|...|a.b|a?.b|class A{|static |get |let |var |const |new |delete |void |"
+    b"case 1:|throw |'//'|'/*'|\"*/\"|https://own.example/|\xe2\x80\xa8|\xc3\xa9|#x|#!x|@d"
+).split(b"|")
+
+
+def random_script(rng: random.Random) -> bytes:
+    """A script of a few pieces; most have a mistake in them, but by far not all."""
+    pieces = [rng.choice(SCRIPT_PIECES) for _ in range(rng.randint(1, 9))]
+    if rng.random() < 0.8:
+        pieces.insert(rng.randint(0, len(pieces)), rng.choice(SCRIPT_PIECES[:2]))
+    return b"<script>" + b"".join(pieces) + b"</script>"
 
 
 def _pages(pieces: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:

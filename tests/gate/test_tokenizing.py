@@ -116,6 +116,21 @@ LIVE: list[bytes] = [
     b"<svg><![CDATA[>]]>" + X,
     b"<svg><![CDATA[ <p> ]]>" + X,
     b"<svg><p><![CDATA[>" + X,
+    b"<svg><title>x</title><style>" + X,
+    b"<svg><title>x<!-- y --></title><style>" + X,
+    b"<svg><title>x</title></svg><style></style>" + X,
+    b"<p><b></p><svg><title>x</title><style>" + X,
+    b"<p><b></p><svg><desc>x</desc></svg><style></style>" + X,
+    b"<svg><desc><b></desc><title>x</title><style></style>" + X,
+    b"<table><b><svg><title>x</title><style>" + X,
+    b"<svg><desc><![CDATA[><script>]]>" + X,
+    b"<svg><title>x<![CDATA[><style>]]>" + X,
+    b"<svg><desc><p></p><![CDATA[><!--]]>" + X,
+    b"<svg><desc><p><![CDATA[>" + X,
+    b"<svg><desc><br><![CDATA[><title>]]>" + X,
+    b"<svg><desc><svg></svg><![CDATA[><title>]]>" + X,
+    b"<math><mi><![CDATA[><title>]]>" + X,
+    b"<math><annotation-xml encoding=text/html><![CDATA[><title>]]>" + X,
     b"<svg a=b/><style>" + X,
     b"<svg><desc/><style>" + X,
     b"<math><annotation-xml><style>" + X,
@@ -321,11 +336,36 @@ class TestFound:
             b"<img src", b"<img data-consent=marketing  data-consent-src"
         )
 
-    def test_a_document_in_an_attribute_without_quotes(self) -> None:
-        inner = b"<iframe srcdoc='&lt;img src=//t.example/x>'>"
-        gated = gate(b'<noscript><p title="</noscript>' + inner + b'</iframe>">')
-        assert b"srcdoc=&lt;img&#32;data-consent&#61;&#34;marketing&#34;&#32;" in gated
+    def test_a_document_in_an_attribute_keeps_the_quotes_that_another_reading_sees(self) -> None:
+        """To a browser that reads math, this srcdoc's quotes close the title and open none."""
+        frame = b'<iframe srcdoc="&lt;img src=//t.example/>">'
+        page = (
+            b'<math></t><style><p title="</style>' + frame + b'<q title="><img src=//t.example/>">'
+        )
+        gated = gate(page)
+        assert not _live(page)
         assert not _live(gated)
+        assert gated == page.replace(
+            b"<iframe srcdoc", b"<iframe data-consent=unclassified  data-consent-srcdoc"
+        )
+
+    def test_an_import_behind_a_script_within_a_style(self) -> None:
+        once = gate(b"<math><style><script><>@i>trkInit(")
+        assert gate(once) == once
+
+    def test_a_reading_that_lags_behind_is_not_taken_for_another(self) -> None:
+        page = b"<svg></e><svg></s><script>//t.example</p></filter>\n<style>"
+        assert gate(page) == gate(page, chunk=1)
+
+    def test_an_import_in_a_style_attribute(self) -> None:
+        page = b"<d style=\"''@import'//t.example\">"
+        assert gate(page) == gate(page, chunk=1)
+
+    def test_the_style_of_a_script_that_is_data(self) -> None:
+        page = b'<script type=x style="display:block;background:url(//t.example/b)">{}</script>'
+        assert gate(page) == page.replace(
+            b" type=x style=", b' data-consent="marketing" type=x data-consent-style='
+        )
 
 
 class TestLimits:
@@ -358,6 +398,59 @@ class TestLimits:
             b"<script>", b'<script type="text/plain" data-consent="unclassified">'
         )
         assert gate(page, chunk=chunk, limits=self.LIMITS) == expected
+
+    @pytest.mark.parametrize("chunk", [0, 1, 1000])
+    @pytest.mark.parametrize(
+        ("page", "inert"),
+        [  # to a browser that reads math or svg, the title holds the end of a comment
+            (b"<math></t><style><!--</style><img title='X-->'><p t=\"-->" + X + b'">', b"<img"),
+            (b"<svg></t><style><!--</style><img title='X-->' /><p t=\"-->" + X + b'">', b"<img"),
+            (b"<math></t><style><!--</style></i title='X-->'><p t=\"-->" + X + b'">', None),
+        ],
+    )
+    def test_what_another_reading_sees_of_a_long_tag_is_kept(
+        self, page: bytes, inert: bytes | None, chunk: int
+    ) -> None:
+        page = page.replace(b"'X", b"'" + b"x" * 20_000)
+        gated = gate(page, chunk=chunk, limits=self.LIMITS)
+        assert not _live(page)
+        assert not _live(gated)
+        kept = page if inert is None else page.replace(inert, inert + b"-consent style=x ", 1)
+        assert gated.endswith(kept.partition(b"<!--")[2])
+
+    @pytest.mark.parametrize("chunk", [0, 1, 7])
+    @pytest.mark.parametrize("size", range(1005, 1025))
+    def test_a_long_tag_that_closes_itself(self, size: int, chunk: int) -> None:
+        """The element is over, so that the rest is still in the svg, and CDATA is no comment."""
+        before = b"<svg></t><style></style><g>"
+        page = before + b"<g a='" + b"x" * size + b"'/></g></svg><![CDATA[>" + X
+        gated = gate(page, chunk=chunk, limits=self.LIMITS)
+        assert not _live(gated)
+        assert gated == gate(page, limits=self.LIMITS)
+
+    @pytest.mark.parametrize("chunk", [1, 7, 1000])
+    @pytest.mark.parametrize(
+        "end", [b"<script>y", b"<script>y</script></svg>", b"</e><svg><script>y", b"<style>"]
+    )
+    def test_a_tag_that_waits_behind_too_much(self, end: bytes, chunk: int) -> None:
+        """Whether the first one is over its limit by then must not depend on the chunks."""
+        page = b"<svg><script></e>" + b"x" * 1010 + end
+        for more in range(12):
+            longer = page.replace(b"x", b"x" * more + b"x", 1)
+            whole = gate(longer, limits=self.LIMITS)
+            assert gate(longer, chunk=chunk, limits=self.LIMITS) == whole
+
+    @pytest.mark.parametrize("name", [b"style", b"script"])
+    def test_what_one_reading_puts_in_is_not_too_long_for_the_next(self, name: bytes) -> None:
+        tag = b"<" + name + b" title='" + b"x" * 1000 + b"'>"
+        page = b"><frameset>" + tag + b"<" + name + b">@import'//t.example/';trkInit(1)"
+        assert not _live(gate(page, limits=self.LIMITS))
+
+    @pytest.mark.parametrize("chunk", [1, 7, 100])
+    def test_a_style_that_is_too_long_may_begin_with_an_import(self, chunk: int) -> None:
+        page = b"<math><style><html><!---n<style>@import 'x';</style>" + b"x" * 2000 + b"</mi><!-->"
+        whole = gate(page, limits=self.LIMITS)
+        assert gate(page, chunk=chunk, limits=self.LIMITS) == whole
 
     def test_a_tag_that_never_ends_is_none(self) -> None:
         page = b"<p>a<img src=//t.example/x title='" + b"x" * 500

@@ -11,7 +11,6 @@ import re
 from html.entities import html5
 
 _REFERENCE = re.compile(r"&(?:#([xX][0-9a-fA-F]+|[0-9]+);?|([a-zA-Z][a-zA-Z0-9]*;?))")
-_NOT_BARE = re.compile("[\t\n\f\r \"'=>`]")  # 13.1.2.3: not in an unquoted value
 # References to U+0080 to U+009F would mean other characters (13.2.5.80).
 _BEYOND = re.compile("[^\x00-\x9f\udc80-\udcff]")
 _NAMES = html5
@@ -70,15 +69,13 @@ def decode_document(value: bytes) -> bytes:
     return _REFERENCE.sub(_decode, text).encode("utf-8", "surrogateescape")
 
 
-def encode_document(page: bytes, *, quoted: bool = True) -> bytes:
-    """``page`` as the value of an attribute, the reverse of the above."""
+def encode_document(page: bytes) -> bytes:
+    """``page`` as the quoted value of an attribute, the reverse of the above.
+
+    In ASCII with references; bytes that were not UTF-8 stay what they are.
+    """
     text = page.decode("utf-8", "surrogateescape").replace("&", "&amp;").replace("<", "&lt;")
-    if quoted:
-        return b'"' + _encode(text.replace('"', "&quot;")) + b'"'
-    return _encode(_NOT_BARE.sub(lambda found: f"&#{ord(found[0])};", text)) + b" "
-
-
-def _encode(text: str) -> bytes:
-    """ASCII with references, and the bytes that were not UTF-8 as they are."""
-    escaped = text if text.isascii() else _BEYOND.sub(lambda found: f"&#{ord(found[0])};", text)
-    return escaped.encode("utf-8", "surrogateescape")
+    text = text.replace('"', "&quot;")
+    if not text.isascii():
+        text = _BEYOND.sub(lambda found: f"&#{ord(found[0])};", text)
+    return b'"' + text.encode("utf-8", "surrogateescape") + b'"'

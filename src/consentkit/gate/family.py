@@ -25,6 +25,10 @@ _READINGS = 4
 # How many openers of a page may be in doubt or too deep; then no tag may begin any more.
 _DOUBTS = 256
 
+# How many times as long "data-consent-" can make a tag of nothing but short attributes, and as
+# much again for the marks of all readings.
+_GROWTH = 8
+
 
 class Family(list["Relative"]):
     """All readings of a page that are under way, the first one first.
@@ -59,7 +63,9 @@ class Relative(Tokenizer):
         *,
         scripting: bool,
     ) -> None:
-        super().__init__(limits, tree)
+        # A tag that was short enough must not be too long with what earlier readings put into it.
+        room = limits.tag_bytes if family is None else limits.tag_bytes * _GROWTH
+        super().__init__(limits, tree, room)
         self.tags = tags
         self._scripting = scripting
         self._idle = True
@@ -107,16 +113,26 @@ class Relative(Tokenizer):
         self._family.clear()
         return last
 
-    def _take(self) -> bytes:
-        if self.next is None and self._captured is None and not self._ready:
-            ready = b"".join(self._out)  # the ordinary case
-            self._out.clear()
-            return ready
+    def _slice_over(self) -> None:
+        self._add_captured()
+
+    def _add_captured(self) -> None:
+        """Hold back what would go out now, unless that is too much.
+
+        It is asked after each slice and before anything else is held back, not at the end of a
+        chunk, so that chunks make no difference.
+        """
         if self._captured is not None:
             self._captured.add(self._out)
             self._out.clear()
             if self._captured.size > self._limits.script_bytes:
                 self._judge_captured()
+
+    def _take(self) -> bytes:
+        if self.next is None and self._captured is None and not self._ready:
+            ready = b"".join(self._out)  # the ordinary case
+            self._out.clear()
+            return ready
         if self._captured is None:
             self._flush()
         ready = b"".join(self._ready)
@@ -142,8 +158,9 @@ class Relative(Tokenizer):
         before: Relative = self
         other: Relative | None = self.next
         rests = self.rests
+        behind = False  # whether the other one has not seen yet all that this one has
         while other is not None:
-            if rests and other.rests and self.tree.join(other.tree):
+            if rests and not behind and other.rests and self.tree.join(other.tree):
                 self._look()
                 self._family.remove(other)
                 if other is self._without_scripting:
@@ -152,6 +169,7 @@ class Relative(Tokenizer):
                 before.take_over(other)
             else:
                 before = other
+                behind = behind or before.holds
             other = before.next
 
     def take_over(self, other: Relative) -> None:
@@ -169,17 +187,25 @@ class Relative(Tokenizer):
             self._mode is self._data_state and self._tail in (b"", b"<") and self._captured is None
         )
 
+    @property
+    def holds(self) -> bool:
+        """Whether it has bytes that it has not passed on yet."""
+        return bool(self._tail or self._held) or self._captured is not None
+
+    @property
+    def _keeps_all(self) -> bool:
+        return len(self._family) > 1 and not self.tree.full
+
     def _fork(self, tree: Tree, *, scripting: bool = True) -> Relative | None:
         """Start another reading of what follows; None when there are too many."""
         if len(self._family) >= _READINGS:
             return None
         other = self._another(tree, scripting=scripting and self._scripting)
+        self._add_captured()
         self._family.append(other)
         if self._captured is None:
             self._link(other)
         else:  # it must not see what is held back from before
-            self._captured.add(self._out)
-            self._out.clear()
             self._captured.hold(lambda: self._link(other))
         return other
 

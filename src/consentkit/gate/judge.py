@@ -127,8 +127,7 @@ class Judge:
 
     def marked(self, names: bytes) -> Verdict:
         """The verdict on a tag that its author marked with ``data-consent``."""
-        needed = self._policy.spelled_out(decode_attribute(names).lower().split())
-        return self._verdict(set(needed), ())
+        return self._verdict(set(decode_attribute(names).lower().split()), ())
 
     def all(self, verdicts: Iterable[Verdict]) -> Verdict:
         """One verdict that asks for everything that ``verdicts`` ask for."""

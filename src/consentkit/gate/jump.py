@@ -36,11 +36,11 @@ def _evidence() -> re.Pattern[bytes]:
     """A ``=`` that may belong to an attribute of any element.
 
     The two characters before it turn nearly all others away. Behind white space no name is looked
-    for. A ``style`` without bracket, backslash and reference is none.
+    for. A ``style`` without bracket, backslash, reference and at sign is none.
     """
     ends = (sorted({word[i] for word in GUARDED}) for i in (-2, -1))
     second, last = (re.escape(bytes(letters) + bytes(letters).upper()) for letters in ends)
-    tame = rb"(?!\"[^\"(\\&]*+\"|'[^'(\\&]*+')"
+    tame = rb"(?!\"[^\"(\\&@]*+\"|'[^'(\\&@]*+')"
     words = (
         rb"(?<=(?i:" + re.escape(word) + rb")=)" + (tame if word == b"style" else b"")
         for word in GUARDED

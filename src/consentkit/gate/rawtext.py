@@ -93,6 +93,9 @@ def finder(name: bytes) -> Finder | ScriptFinder:
 # What stands between the pieces of text of an svg script; it is no part of the code.
 _NO_TEXT = re.compile(rb"<!--.*?-->|<!\[CDATA\[|\]\]>|<[^>]*+>", re.S)
 
+# How much of a text is looked at to see what it begins with.
+_BEGINNING = 4_096
+
 
 class Captured:
     """Tags that wait, and all that came after the first of them."""
@@ -119,12 +122,22 @@ class Captured:
     def release(self, tags: TagRewriter, *, too_long: bool) -> Iterator[bytes | Callable[[], None]]:
         """Everything in order, the tags as their text deserves."""
         found = UNKNOWN if too_long else self._verdict(tags.judge, tags.base)
-        for part, following in zip(self._parts, [*self._parts[1:], None], strict=True):
+        for part, text in zip(self._parts, self._beginnings(), strict=True):
             if isinstance(part, Inline):
-                text = following if isinstance(following, bytearray) else b""
-                yield tags.opener(part, found, _bare(text) if part.foreign else bytes(text))
+                bare = _bare(text) if part.foreign else text
+                yield tags.opener(part, found, None if too_long else bare)
             else:
                 yield bytes(part) if isinstance(part, bytearray) else part
+
+    def _beginnings(self) -> list[bytes]:
+        """How the text behind each part begins, other tags that wait left out."""
+        beginnings = []
+        text = b""
+        for part in reversed(self._parts):
+            beginnings.append(text)
+            if isinstance(part, bytearray):
+                text = (bytes(part[:_BEGINNING]) + text)[:_BEGINNING]
+        return beginnings[::-1]
 
     def _verdict(self, judge: Judge, base: Location | None) -> Verdict:
         waiting = [part for part in self._parts if isinstance(part, Inline)]

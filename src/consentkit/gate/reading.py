@@ -65,6 +65,7 @@ class Reading(TextReader):
         # How the tree lets us pass over what does not matter; see _look.
         self._dull = dull
         self._blank = False
+        self._long_name = b""
         self._jump = Jump(b"")
         self._look()
 
@@ -240,7 +241,7 @@ class Reading(TextReader):
         if found is None:
             return tag
         name = found[1].lower()
-        too_long = len(tag) > self._limits.tag_bytes
+        too_long = len(tag) > self._room
         if tag.startswith(b"</"):
             self._end_tag(name)
             return b"</" + name[:_NAME_KEPT] + b">" if too_long else tag
@@ -253,6 +254,24 @@ class Reading(TextReader):
             inline, self._inline = self._inline, None
             replacement = self._capture(inline)
         return tag if replacement is None else replacement
+
+    def _long_tag(self, head: bytes) -> bytes:
+        """The name becomes that of an unknown element, and a style that comes is a second one."""
+        found = _TAG_NAME.match(head)
+        name = found[1].lower() if found else b""
+        self._long_name = b""
+        if head.startswith(b"</"):
+            self._end_tag(name)
+            return head
+        self._long_name = name[:_NAME_KEPT] + b"-consent"
+        bare = b"<" + self._long_name + b">"
+        before = (self._start_tag(bare, self._long_name, len(bare) - 1) or b"").removesuffix(bare)
+        cut = 1 + len(name)
+        return before + head[:cut] + b"-consent style=x " + head[cut:]
+
+    def _long_tag_over(self, *, closed: bool) -> None:
+        if closed and self._long_name and self.tree.foreign:
+            self._end_tag(self._long_name)
 
     def _doctype(self) -> None:
         if self._placement is not None:

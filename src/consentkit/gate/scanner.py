@@ -76,12 +76,12 @@ FOREIGN_ENDS = frozenset(
 """End tags that may lead back into foreign content from HTML content within it."""
 
 
-# Attributes that make any element worth a look; not a style without "(", escape or reference.
+# Attributes that make any element worth a look; not a style without "(", "@", escape or reference.
 GUARDED = tuple(
     b"style background ping attributionsrc onload onerror data-consent http-equiv".split()
 )
 _GUARD = rb"(?!" + names(GUARDED, rb"[" + W + rb"=/>]") + rb")"
-_TAME_STYLE = rb"style=\"[^\"(\\&]*+\""
+_TAME_STYLE = rb"style=\"[^\"(\\&@]*+\""
 # SVG 2, 13: presentation attributes that load something when their value is a url().
 _SVG_GUARD = (
     rb"(?![fFmMcCsS](?i:ilter|ask|lip-path|ursor|arker[a-z-]*+)[" + W + rb"=/>])"
@@ -211,6 +211,11 @@ class TagEnd:
 
     def __init__(self) -> None:
         self._state = self._name
+
+    @property
+    def between(self) -> bool:
+        """Whether what came last stands between attributes, so that a slash there is one."""
+        return self._state == self._before
 
     def find(self, data: bytes, position: int) -> int:
         """The offset behind the tag's ``>``, or -1 when it is not in ``data``."""

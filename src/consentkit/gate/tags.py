@@ -109,7 +109,9 @@ class TagRewriter:
                 if key != b"type" or typed or value not in _TYPES or name != b"script":
                     return False
                 typed, live = True, _TYPES[value]
-            elif live and self.judge.attribute(kind, value, self.base).categories:
+            elif (live or kind == "css") and self.judge.attribute(
+                kind, value, self.base
+            ).categories:
                 return False
             sourced = sourced or key == b"src"
         if name == b"script":
@@ -133,7 +135,9 @@ class TagRewriter:
         if live or name == b"style":
             verdict, rename = self._judge(name, values, foreign)
         if name == b"script":
-            if live and not verdict and _inline(values, foreign):
+            if not live:
+                return self._data_block(tag, values)
+            if not verdict and _inline(values, foreign):
                 return Inline(True, foreign, live, tag, OPEN, rename)
             return self._hush(tag, rename, verdict, script=True) if verdict else None
         if name == b"style":
@@ -147,14 +151,14 @@ class TagRewriter:
             return self._stand_in(verdict, values) + asleep
         return asleep
 
-    def opener(self, inline: Inline, found: Verdict, text: bytes) -> bytes:
+    def opener(self, inline: Inline, found: Verdict, text: bytes | None) -> bytes:
         """What goes out for a tag that waited.
 
         Args:
             found: what the text of the element deserves.
-            text: the text, without markup and references.
+            text: the text, without markup and references; None when there is too much of it.
         """
-        first = not inline.script and imports_first(text)
+        first = not inline.script and (text is None or imports_first(text))
         if not (inline.live or first or inline.rename):
             return inline.tag
         verdict = self.judge.all((inline.verdict, found))
@@ -214,6 +218,13 @@ class TagRewriter:
                 verdict = self.judge.all((verdict, marked))
         return verdict, rename
 
+    def _data_block(self, tag: bytes, values: dict[bytes, bytes]) -> bytes | None:
+        """A script that is data runs nothing, but its style may show it, with a background."""
+        if b"style" not in values:
+            return None
+        verdict = self.judge.attribute("css", values[b"style"], self.base)
+        return self._hush(tag, [b"style"], verdict) if verdict else None
+
     def _frame(
         self,
         tag: bytes,
@@ -228,12 +239,13 @@ class TagRewriter:
         gated = self._page(page, self.base)
         if gated == page and not rename:
             return None
-        if gated is None:
+        # Of what another reading may see, nothing may be taken away: not a quote.
+        if gated is None or (gated != page and not self.quoted):
             rename = [*rename, b"srcdoc"]
             verdict = self.judge.all((verdict, UNKNOWN))
         elif gated != page:
             old = next(a for a in parse_attributes(tag) if a.name == b"srcdoc")
-            document = encode_document(gated, quoted=self.quoted)
+            document = encode_document(gated)
             tag = tag[: old.start] + b"srcdoc=" + document + tag[old.end :]
         if not rename:
             return tag

@@ -131,12 +131,11 @@ class TextReader(Relative):
 
     def _capture(self, inline: Inline) -> bytes:
         """Hold a tag back until the text that it opens is over."""
+        self._add_captured()
         if self._captured is None:
             self._flush()
             self._captured = Captured()
             self._captured_depth = self.tree.depth if inline.foreign else 0
-        self._captured.add(self._out)
-        self._out.clear()
         self._captured.hold(inline)
         return b""
 

@@ -35,11 +35,13 @@ class Tokenizer(ABC):
     Args:
         limits: how much of a tag may be held back.
         tree: where the parser stands.
+        room: how long a tag may be.
     """
 
-    def __init__(self, limits: LimitSettings, tree: Tree) -> None:
+    def __init__(self, limits: LimitSettings, tree: Tree, room: int) -> None:
         self.tree = tree
         self._limits = limits
+        self._room = room
         self._slice = min(_SLICE, limits.tag_bytes // 2)
         # Plain functions, not bound: a page that is done with goes without the cycle collector.
         self._data_state: Callable[[Any, bytes, int], int] = type(self)._markup  # noqa: SLF001
@@ -50,6 +52,8 @@ class Tokenizer(ABC):
         self._tail = b""
         # How much of the data at hand has been seen before, as the tail of what came earlier.
         self._seen = 0
+        # How much has come, up to the last whole slice.
+        self._fed = 0
         self._final = False
         self._held = bytearray()
         self._tag_end: TagEnd | None = None
@@ -61,6 +65,23 @@ class Tokenizer(ABC):
     @abstractmethod
     def _whole_tag(self, tag: bytes) -> bytes:
         """What goes out for a tag that came in pieces; more than the limit if it was too long."""
+
+    @property
+    @abstractmethod
+    def _keeps_all(self) -> bool:
+        """Whether every byte of the page must go out, for another reading may depend on it."""
+
+    @abstractmethod
+    def _long_tag(self, head: bytes) -> bytes:
+        """What goes out for the head of a tag that is too long, when the rest follows as it is."""
+
+    @abstractmethod
+    def _long_tag_over(self, *, closed: bool) -> None:
+        """Such a tag has ended; ``closed`` if with a slash."""
+
+    @abstractmethod
+    def _slice_over(self) -> None:
+        """As much has come as is looked at in one go, wherever chunks were cut."""
 
     @abstractmethod
     def _settle(self, name: bytes) -> bool:
@@ -76,14 +97,19 @@ class Tokenizer(ABC):
 
     def _slices(self, data: bytes) -> None:
         # In slices, so that a tag beyond the limit is never seen whole, wherever chunks are cut.
-        size = self._slice
-        for start in range(0, len(data), size):
-            piece = data[start : start + size]
+        start = 0
+        while start < len(data):
+            piece = data[start : start + self._slice - self._fed]
+            start += len(piece)
+            self._fed += len(piece)
             if self._shut:
                 piece = _as_text(piece)
             tail, self._tail = self._tail, b""
             self._seen = len(tail)
             self._run(tail + piece)
+            if self._fed == self._slice:
+                self._fed = 0
+                self._slice_over()
 
     def _run(self, data: bytes) -> None:
         position, size = 0, len(data)
@@ -160,7 +186,7 @@ class Tokenizer(ABC):
             if not self._settle(CDATA):
                 self._out.append(b"&lt;")
                 return position + 1
-            if self.tree.foreign:
+            if self.tree.takes_cdata:
                 self._mode = Tokenizer._cdata
                 return self._text(data, position, 9)
         self._mode = Tokenizer._bogus_comment
@@ -201,8 +227,13 @@ class Tokenizer(ABC):
         if self._tag_end is None:
             self._tag_end = TagEnd()
         end = self._tag_end.find(data, position)
-        room = self._limits.tag_bytes + 1 - len(self._held)
-        self._held += data[position : min(position + room, len(data) if end < 0 else end)]
+        known = len(data) if end < 0 else end
+        beyond = min(position + self._room + 1 - len(self._held), known)
+        self._held += data[position:beyond]
+        if len(self._held) > self._room and self._keeps_all:
+            self._out.append(self._long_tag(bytes(self._held)))
+            self._mode = Tokenizer._rest_of_tag
+            return self._rest(data, beyond, end)
         if end < 0:
             return len(data)
         self._mode = self._data_state
@@ -210,3 +241,19 @@ class Tokenizer(ABC):
         self._held.clear()
         self._out.append(self._whole_tag(tag))
         return end
+
+    def _rest_of_tag(self, data: bytes, position: int) -> int:
+        """The rest of a tag that is too long to hold and may not be left out."""
+        end = -1 if self._tag_end is None else self._tag_end.find(data, position)
+        return self._rest(data, position, end)
+
+    def _rest(self, data: bytes, position: int, end: int) -> int:
+        known = len(data) if end < 0 else end
+        last = (bytes(self._held[-2:]) + data[position:known])[-2:]
+        self._held[:] = last
+        if end >= 0:
+            between = self._tag_end is not None and self._tag_end.between
+            self._held.clear()
+            self._mode = self._data_state
+            self._long_tag_over(closed=last == b"/>" and between)
+        return self._text(data, position, known - position)

@@ -61,9 +61,10 @@ class Tree:
             back into it.
         select: whether a ``<select>`` is open in which older browsers drop most tags.
         frames: whether a ``<frameset>`` may have taken the place of the body.
+        inside: at an integration point, whether HTML elements are open in it.
     """
 
-    __slots__ = ("frames", "leaky", "open", "select", "stack", "templates", "unsure")
+    __slots__ = ("frames", "inside", "leaky", "open", "select", "stack", "templates", "unsure")
 
     def __init__(self) -> None:
         self.stack: list[_Open] = []
@@ -73,6 +74,7 @@ class Tree:
         self.leaky = False
         self.select = _NO
         self.frames = _NO
+        self.inside = _NO
 
     def copy(self) -> Tree:
         """A tree of its own in the same state."""
@@ -81,6 +83,7 @@ class Tree:
         other.templates = self.templates
         other.unsure, other.leaky = self.unsure, self.leaky
         other.select, other.frames = self.select, self.frames
+        other.inside = self.inside
         return other
 
     def join(self, other: Tree) -> bool:
@@ -88,6 +91,8 @@ class Tree:
         if (self.stack, self.unsure, self.select, self.frames) != (
             (other.stack, other.unsure, other.select, other.frames)
         ):
+            return False
+        if self.inside != other.inside and self._at_point:
             return False
         self.leaky |= other.leaky
         return True
@@ -101,6 +106,16 @@ class Tree:
     def foreign(self) -> bool:
         """Whether what comes next stands in svg or math itself, not in HTML within it."""
         return bool(self.stack) and self.stack[-1].kind <= _MATH
+
+    @property
+    def _at_point(self) -> bool:
+        return bool(self.stack) and self.stack[-1].kind == _POINT
+
+    @property
+    def takes_cdata(self) -> bool:
+        """Whether ``<![CDATA[`` opens a section: in foreign content, and in an integration point
+        itself, which is a foreign element (13.2.5.42)."""
+        return self.foreign or (self._at_point and self.inside == _NO)
 
     @property
     def full(self) -> bool:
@@ -128,8 +143,10 @@ class Tree:
         """Whether an opener may be taken in two ways."""
         if self.unsure:
             return True
-        if self.foreign or name == CDATA:
+        if self.foreign:
             return False
+        if name == CDATA:
+            return self._at_point and self.inside == _MAYBE
         return (
             (self.frames == _MAYBE and name != b"noframes")
             or (self.select == _MAYBE and name not in (b"script", b"textarea"))
@@ -145,6 +162,8 @@ class Tree:
                 second.leave_foreign()
             else:
                 second.push(_Open(b"svg", _SVG))
+        elif name == CDATA:
+            first.inside, second.inside = _YES, _NO
         elif self.frames == _MAYBE and name != b"noframes":
             first.frames, second.frames = _NEVER, _YES
         elif self.select == _MAYBE and name not in (b"script", b"textarea"):
@@ -185,6 +204,7 @@ class Tree:
         Returns:
             Whether the element is a foreign one.
         """
+        self.inside = _MAYBE  # unless an integration point is opened: see push
         if self.foreign:
             top = self.stack[-1]
             if name in BREAKOUT or (name == b"font" and not _FONT.isdisjoint(names)):
@@ -227,6 +247,7 @@ class Tree:
     def push(self, element: _Open) -> None:
         """Open an element."""
         self.stack.append(element)
+        self.inside = _NO
         self.open[element.name] = self.open.get(element.name, 0) + 1
         self.templates += element.kind == _TEMPLATE
 
@@ -248,12 +269,18 @@ class Tree:
 
     def end_tag(self, name: bytes) -> None:
         """Take an end tag in."""
+        # Where text alone stood in an integration point, its end tag surely ends it: formatting
+        # elements were reconstructed before the <svg> already (13.2.6.4.7).
+        surely = self._at_point and self.inside == _NO and not (self.leaky or self.unsure)
+        self.inside = _MAYBE
         if name == b"template":
             self._end_template()
         elif self.foreign:
             self._foreign_end_tag(name)
         elif name == b"select":
             self.select = _NO
+        elif surely and self.stack[-1].name == name:
+            self._pop(len(self.stack) - 1, False)
         elif name in FOREIGN_ENDS or self.stack:
             self._html_end_tag(name)
 
