@@ -77,6 +77,9 @@ bench: .venv/.bench ## measure the gate beside others, and write it into docs/pe
 wheel-check: .venv/.dev ## build the wheel, install it alone, and look whether all is in it
 	$(BIN)/python scripts/wheel_check.py .venv-wheel
 
+screenshots: .venv/.browser ## make the pictures in docs/images anew
+	$(BIN)/python scripts/screenshots.py
+
 clean: ## remove what these commands made
 	rm -rf .venv .venv-core .venv-wheel build dist static/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

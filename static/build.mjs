@@ -1,5 +1,6 @@
 /**
- * Builds what the package serves: the client, the script of consent signals, one style sheet.
+ * Builds what the package serves: the client, the script of consent signals, one style sheet and a
+ * second one for what only the preferences and the policy need.
  *
  *     node build.mjs            writes src/consentkit/static/
  *     node build.mjs --check    fails when what is committed there is not what would be written
@@ -15,7 +16,7 @@ const out = fileURLToPath(new URL("../src/consentkit/static/", import.meta.url))
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["src/consentkit.js", "src/signals.js", "src/consentkit.css"],
+  entryPoints: ["src/consentkit.js", "src/signals.js", "src/consentkit.css", "src/pages.css"],
   outdir: out,
   bundle: true,
   minify: true,

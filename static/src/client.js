@@ -6,6 +6,7 @@ import { allows, fresh, readCookies, words } from "./state.js";
 import { objects } from "./gpc.js";
 import { revive } from "./revive.js";
 import { send, submit } from "./send.js";
+import { close, listen, open } from "./preferences.js";
 
 /** @typedef {import("./state.js").Categories} Categories */
 
@@ -56,6 +57,7 @@ export function start() {
   function follow(categories, message, open) {
     current = categories;
     cookies = readCookies(document.cookie, prefix);
+    close(); // before anything is said: what lies behind a dialog is not read out
     const box = banner();
     live.textContent = message || box?.dataset.consentkitSaved || "";
     if (!open) {
@@ -134,10 +136,13 @@ export function start() {
       if (action !== "accept" && action !== "reject" && action !== "save") return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      const categories = new FormData(form).getAll("category").map(String);
+      const fields = new FormData(form);
+      const services = fields.getAll("service").map((service) => `service:${service}`);
+      const categories = [...fields.getAll("category").map(String), ...services];
+      const source = form.dataset.consentkitForm === "preferences" ? "preferences" : "banner";
       // Not form.action: that is the buttons called "action".
       const url = form.getAttribute("action") ?? home;
-      void choose({ action, source: "banner", ...(action === "save" && { categories }) }, url);
+      void choose({ action, source, ...(action === "save" && { categories }) }, url);
     },
     true,
   );
@@ -146,15 +151,6 @@ export function start() {
     if (!(event.target instanceof Element)) return;
     const wanted = event.target.closest("[data-consentkit-grant]")?.getAttribute("data-consentkit-grant");
     if (wanted) void choose({ action: "save", categories: [...granted(), ...words(wanted)], source: "embed" });
-  });
-
-  /** Escape folds the choices away and changes nothing. */
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !(event.target instanceof Element)) return;
-    const details = event.target.closest("[data-consentkit=customise][open]");
-    if (!details) return;
-    details.removeAttribute("open");
-    details.querySelector("summary")?.focus();
   });
 
   /** @returns {string[]} */
@@ -202,18 +198,8 @@ export function start() {
     reject: () => choose({ action: "reject", source: "api" }),
     /** @param {string[]} categories what is granted; the others are denied */
     save: (categories) => choose({ action: "save", categories, source: "api" }),
-    /** Shows the choices: in the banner when the page has one, else on the preferences page. */
-    open() {
-      const box = banner();
-      const details = box?.querySelector("details");
-      if (!box || !details) return location.assign(home);
-      for (const input of details.querySelectorAll("input[name=category]")) {
-        if (input instanceof HTMLInputElement) input.checked = current[input.value] === "granted";
-      }
-      box.hidden = false;
-      details.open = true;
-      details.querySelector("summary")?.focus();
-    },
+    /** Shows the choices, over the page. */
+    open: () => open(home),
     /**
      * @param {"change"} event
      * @param {(categories: Categories) => void} listener
@@ -231,6 +217,7 @@ export function start() {
   Object.defineProperty(window, "consentkit", { value: api, enumerable: true });
   root.setAttribute("data-consentkit-js", "");
   root.append(live);
+  listen(home);
   if (shared) restore();
   measure();
   emit("consentkit:ready");

@@ -84,6 +84,9 @@ export function outcomes(answer) {
   for (const [category, outcome] of Object.entries(given)) {
     if (outcome === "granted" || outcome === "denied") categories[category] = outcome;
   }
+  // Where services are asked about one by one, elements need them by these names.
+  const services = /** @type {{ services?: object }} */ (answer).services ?? {};
+  for (const [service, outcome] of Object.entries(services)) categories[`service:${service}`] = outcome;
   return categories;
 }
 

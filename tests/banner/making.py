@@ -35,6 +35,11 @@ def service(text: str = "text", url: str = "https://provider.example/privacy") -
     )
 
 
+def ourselves() -> ServiceView:
+    cookies = (CookieView(name="consent_own", duration="180 days", choice="own"),)
+    return ServiceView(id="consentkit", ours=True, cookies=cookies)
+
+
 def categories(
     text: str = "text",
     url: str = "https://provider.example/privacy",
@@ -43,7 +48,9 @@ def categories(
 ) -> tuple[CategoryView, ...]:
     services = (service(text, url),) * count
     return (
-        CategoryView(id="necessary", locked=True, state="granted", services=services),
+        CategoryView(
+            id="necessary", locked=True, state="granted", services=(*services, ourselves())
+        ),
         CategoryView(id="analytics", state=state, services=services),
         CategoryView(id="own", title=text, description=text, state=state, services=services),
         CategoryView(id="empty", state=state),
@@ -70,7 +77,7 @@ def preferences(
     saved: bool = True,
 ) -> PreferencesView:
     return PreferencesView(
-        css_url="/consent/static/consentkit.css",
+        css_urls=("/consent/static/consentkit.css",),
         site_name=text,
         policy_version=text,
         policy_url=url,
@@ -88,12 +95,14 @@ def preferences(
             record_id=text,
             policy_version=text,
         ),
+        receipt_url=url,
+        forget_url=url,
     )
 
 
 def policy(text: str = "text", url: str = "https://site.example/policy") -> PolicyView:
     return PolicyView(
-        css_url="/consent/static/consentkit.css",
+        css_urls=("/consent/static/consentkit.css",),
         site_name=text,
         policy_version=text,
         policy_url=url,

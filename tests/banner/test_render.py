@@ -34,8 +34,9 @@ PAGES: dict[str, Callable[[str, str], bytes]] = {
     "preferences": lambda text, url: RENDERER.preferences_page(preferences(text, url)),
     "policy": lambda text, url: RENDERER.policy_page(policy(text, url)),
     "message": lambda text, url: RENDERER.message_page(
-        text, text, url, css_url=url, site_name=text, language=text
+        text, text, url, css_urls=(url,), site_name=text, language=text
     ),
+    "floating": lambda _, url: RENDERER.floating(url),
     "embed": lambda text, url: RENDERER.embed(
         service=text, category_id=text, category_title=text, url=url, preferences_url=url
     ),
@@ -98,7 +99,7 @@ def test_the_slots_hold_what_was_given(next_: str, token: str) -> None:
     tree = read(parts_.fill(next=next_, token=token))
     for name, given_ in (("next", next_), ("token", token)):
         fields = [e for e in elements(tree) if e.get("name") == name]
-        assert len(fields) == 2
+        assert len(fields) == {"next": 2, "token": 1}[name]  # one form asks for a page only
         controls = dict.fromkeys(
             [*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)], "\ufffd"
         )
@@ -107,7 +108,7 @@ def test_the_slots_hold_what_was_given(next_: str, token: str) -> None:
 
 @given(texts)
 def test_text_that_looks_like_a_slot_is_no_slot(text: str) -> None:
-    assert len(RENDERER.banner(notice(text)).slots) == 4
+    assert len(RENDERER.banner(notice(text)).slots) == 3
 
 
 def test_the_notice_is_the_banner_with_empty_slots() -> None:
@@ -156,9 +157,10 @@ def both(tree: Element) -> tuple[Element, Element]:
 def test_accept_and_reject_are_siblings_and_alike(kind: str) -> None:
     tree = read(PAGES[kind]("text", "/policy"))
     accept, reject = both(tree)
-    (form,) = [e for e in elements(tree) if accept in list(e)]
-    assert reject in list(form)
+    (around,) = [e for e in elements(tree) if accept in list(e)]
+    assert reject in list(around)
     assert accept.tag == reject.tag == "button"
+    (form,) = [e for e in elements(tree) if e.tag == "form" and accept in list(e.iter())]
     assert form.get("method") == "post"
     differ = {
         k for k in {*accept.attrib, *reject.attrib} if accept.attrib.get(k) != reject.attrib.get(k)
@@ -171,9 +173,9 @@ def boxes(tree: Element) -> list[Element]:
     return [e for e in elements(tree) if e.get("type") == "checkbox"]
 
 
-@pytest.mark.parametrize("kind", ["banner", "preferences"])
-def test_nothing_that_can_be_chosen_is_ticked_in_advance(kind: str) -> None:
-    tree = read(PAGES[kind]("text", "/policy"))
+def test_nothing_that_can_be_chosen_is_ticked_in_advance() -> None:
+    assert not boxes(read(PAGES["banner"]("text", "/policy")))
+    tree = read(PAGES["preferences"]("text", "/policy"))
     choosable = [box for box in boxes(tree) if box.get("disabled") is None]
     assert [box.get("value") for box in choosable] == ["analytics", "own", "empty"]
     assert not [box for box in choosable if box.get("checked") is not None]
@@ -221,21 +223,19 @@ def test_nothing_inline_and_nothing_foreign(kind: str) -> None:
 
 def test_enter_in_a_checkbox_cannot_accept() -> None:
     # The default button of a form is its first (HTML, "implicit submission").
-    for kind in ("banner", "preferences"):
-        tree = read(PAGES[kind]("text", "/policy"))
-        for form in (e for e in elements(tree) if e.tag == "form"):
-            if boxes(form):
-                buttons = [e.get("value") for e in elements(form) if e.tag == "button"]
-                assert buttons == ["save"]
+    tree = read(PAGES["preferences"]("text", "/policy"))
+    (form,) = [e for e in elements(tree) if e.tag == "form" and boxes(e)]
+    buttons = [e.get("value") for e in elements(form) if e.tag == "button"]
+    assert buttons == ["save", "accept", "reject"]
 
 
-def test_the_banner_names_purposes_providers_and_the_way_back() -> None:
+def test_the_banner_names_purposes_and_the_ways_on() -> None:
     banner = part(read(PAGES["banner"]("text", "/policy")), "banner")
     assert "for: Analytics, text, Empty." in words(banner)
-    assert "text & Co" in words(banner)
-    assert "and 1 more" in words(banner)
     assert part(banner, "policy").get("href") == "/policy"
-    assert part(banner, "settings").get("href") == "/consent/"
+    choose = part(banner, "customise")
+    (form,) = [e for e in elements(banner) if e.tag == "form" and choose in list(e)]
+    assert (form.get("method"), form.get("action")) == ("get", "/consent/")
     assert "Global Privacy Control" in words(banner)
 
 
@@ -245,7 +245,7 @@ def test_the_policy_page_tells_all_about_a_service() -> None:
     assert len(tables) == 3
     row = words(tables[0])
     assert "Software we use Why we use it" in row
-    assert "text; kept in the browser's local storage; set by the provider" in row
+    assert "text; kept in the browser’s local storage; set by the provider" in row
     assert "duration not stated" in row
     assert "Privacy policy Opt out" in row
     assert words(page).count("No software is listed for this purpose") == 1
@@ -347,3 +347,41 @@ def test_views_are_values() -> None:
     view: NoticeView = notice()
     assert view == notice()
     assert hash(view) == hash(notice())
+
+
+def test_services_are_asked_about_one_by_one_where_they_have_a_state_of_their_own() -> None:
+    (category,) = preferences("a").categories[1:2]
+    services = tuple(
+        msgspec.structs.replace(category.services[0], id=id_, state=state)
+        for id_, state in (("one", "granted"), ("two", "denied"))
+    )
+    asked = msgspec.structs.replace(category, state="granted", services=services)
+    view = msgspec.structs.replace(preferences("a"), categories=(asked,))
+    page = part(read(RENDERER.preferences_page(view)), "preferences")
+    assert [(box.get("name"), box.get("value"), box.get("checked")) for box in boxes(page)] == [
+        ("service", "one", ""),
+        ("service", "two", None),
+    ]
+    assert "1 of 2 allowed" in words(page)
+
+
+def test_the_cookies_that_remember_the_choice_are_told_of_in_the_visitors_language() -> None:
+    renderer = Renderer(texts={"ourselves": "Ihre Wahl", "ourselves_cookie": "Wahl zu {category}"})
+    page = words(read(renderer.policy_page(policy("text"))))
+    assert "Ihre WahlThis site" in page
+    assert "consent_own 180 days Wahl zu text" in page
+
+
+def test_a_dialog_can_be_closed_and_the_page_does_not_show_how() -> None:
+    close = part(read(PAGES["preferences"]("text", "/policy")), "close")
+    tree = read(PAGES["preferences"]("text", "/policy"))
+    (form,) = [e for e in elements(tree) if e.get("method") == "dialog"]
+    assert form.get("hidden") is not None
+    assert close.get("aria-label") == "Close"
+
+
+def test_what_cannot_be_done_yet_is_not_offered() -> None:
+    view = msgspec.structs.replace(preferences(), receipt_url="", forget_url="")
+    tree = read(RENDERER.preferences_page(view))
+    assert not parts(tree, "forget")
+    assert "Download" not in words(part(tree, "receipt"))

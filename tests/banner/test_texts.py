@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentkit.banner.countries import COUNTRIES, country_name
+from consentkit.banner.durations import duration
 from consentkit.banner.render import Renderer
 from consentkit.banner.texts import ENGLISH, ENGLISH_PLURALS, Texts, text_keys, unknown_texts
+from consentkit.catalogue import load_catalogue
 from consentkit.errors import SettingsError
 
 
@@ -96,3 +98,47 @@ def test_countries_are_named_and_other_text_stays() -> None:
     assert country_name("ZZ") == "ZZ"
     assert country_name("Somewhere") == "Somewhere"
     assert all(re.fullmatch("[A-Z]{2}", code) and name for code, name in COUNTRIES.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2 years", "2 years"),
+        ("1 day", "1 day"),
+        ("session", "session"),
+        ("no expiry", "no expiry"),
+        ("13 to 24 months", "13 to 24 months"),
+        ("session to 14 days", "session to 14 days"),
+        ("30 seconds to 1 year", "30 seconds to 1 year"),
+        ("", "duration not stated"),
+        ("until you sign out", "until you sign out"),
+        ("2 fortnights to 3 years", "2 fortnights to 3 years"),
+    ],
+)
+def test_durations_in_english(text: str, said: str) -> None:
+    assert duration(text, Texts()) == said
+
+
+def test_durations_are_said_in_the_language_of_the_texts() -> None:
+    texts = Texts(
+        {
+            "years_other": "{count} Jahre",
+            "months_other": "{count} Monate",
+            "duration_range": "{shortest} bis {longest}",
+            "duration_session": "Sitzung",
+        }
+    )
+    assert duration("2 years", texts) == "2 Jahre"
+    assert duration("13 to 24 months", texts) == "13 bis 24 Monate"
+    assert duration("session to 2 years", texts) == "Sitzung bis 2 Jahre"
+
+
+def test_every_duration_of_the_catalogue_can_be_translated() -> None:
+    stars = Texts(dict.fromkeys(text_keys(), "*"))
+    durations = {c.duration for s in load_catalogue(None).services.values() for c in s.cookies}
+    assert {text for text in durations if duration(text, stars) != "*"} == set()
+
+
+@given(st.text())
+def test_any_duration_is_said_somehow(text: str) -> None:
+    assert duration(text, Texts())

@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser import sites
 from tests.browser.browser import Open, Visitor, visitor
 from tests.browser.certificate import Certificate
 from tests.browser.sink import Sink
+from tests.browser.stage import chromium_browser
 
 _HERE = Path(__file__).parent
 
@@ -40,6 +41,12 @@ def chromium() -> Path:
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as instance:
         yield instance
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium: Path) -> Iterator[Browser]:
+    with chromium_browser(playwright, chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,20 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Playwright
 
 from consentkit.banner.render import Renderer
-from consentkit.banner.view import CategoryView, CookieView, NoticeView, ServiceView
+from consentkit.banner.view import (
+    CategoryView,
+    CookieView,
+    NoticeView,
+    PreferencesView,
+    ServiceView,
+    State,
+)
 
 STATIC = Path(__file__).parents[2] / "src/consentkit/static"
 ARGUMENTS = [
@@ -50,11 +58,32 @@ def service(name: str, provider: str) -> ServiceView:
     )
 
 
-def categories() -> tuple[CategoryView, ...]:
+def categories(states: Mapping[str, State] = MappingProxyType({})) -> tuple[CategoryView, ...]:
     return (
         CategoryView(id="necessary", locked=True, state="granted"),
-        *(CategoryView(id=id_, services=(service(id_, "Provider Inc."),)) for id_ in CHOOSABLE),
+        *(
+            CategoryView(
+                id=id_, state=states.get(id_, "unset"), services=(service(id_, "Provider Inc."),)
+            )
+            for id_ in CHOOSABLE
+        ),
     )
+
+
+def preferences(**changes: object) -> str:
+    """The page at /consent/."""
+    values: dict[str, object] = {
+        "css_urls": ("/consentkit.css", "/pages.css"),
+        "site_name": "Hillside Books",
+        "action_url": "/consent/",
+        "preferences_url": "/consent/",
+        "policy_url": "/consent/policy",
+        "categories": categories(),
+        "next": "/",
+        "token": "the-token",
+        **changes,
+    }
+    return RENDERER.preferences_page(PreferencesView(**values)).decode()  # type: ignore[arg-type]
 
 
 def banner(**changes: object) -> str:
@@ -91,13 +120,21 @@ def external(path: str, category: str = "analytics", attributes: str = "") -> st
     )
 
 
-def document(body: str, *, head: str = "", client: str = "", shown: str | None = None) -> str:
+def document(
+    body: str,
+    *,
+    head: str = "",
+    client: str = "",
+    shown: str | None = None,
+    state: str = "unset",
+    nonce: str = "",
+) -> str:
     """A page with the banner and the client, as the engine puts them in."""
     return (
-        '<!DOCTYPE html><html lang="en" data-consentkit-state="unset"><head>'
+        f'<!DOCTYPE html><html lang="en" data-consentkit-state="{state}"><head>'
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         "<title>Page</title>"
-        '<link rel="stylesheet" href="/consentkit.css" data-consentkit="styles">'
+        f'<link rel="stylesheet" href="/consentkit.css" data-consentkit="styles"{nonce}>'
         '<script src="/consentkit.js" data-consentkit="client" data-action="/consent/"'
         f" {client} defer></script>{head}</head><body>"
         f"{banner() if shown is None else shown}"
@@ -123,6 +160,8 @@ class Stage:
         #: each choice as it came: "json" or "form", and its fields
         self.choices: list[tuple[str, dict[str, object]]] = []
         self.asked: list[str] = []
+        #: what the visitor has chosen, for the page at /consent/
+        self.states: dict[str, State] = {}
         stage = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -157,7 +196,9 @@ class Stage:
         while path in self.after and self.after[path] not in self.asked:
             time.sleep(0.01)
         body = self.files.get(path)
-        if body is None and path.startswith("/consentkit."):
+        if body is None and path == "/consent/":
+            body = preferences(categories=categories(self.states))
+        if body is None and path in {"/consentkit.js", "/consentkit.css", "/pages.css"}:
             body = (STATIC / path[1:]).read_text(encoding="ascii")
         kind = _TYPES.get(Path(path).suffix, "text/html")
         headers = {"Content-Type": kind, **self.headers.get(path, {})}
@@ -178,6 +219,7 @@ class Stage:
                 return
             given = fields.get("categories")
             outcome = self._outcome(fields["action"], given if isinstance(given, list) else [])
+            self.states.update(outcome)
             answer = {"state": "set", "categories": outcome, "reload": self.reload, "next": "/"}
             self._answer(handler, 200, {"Content-Type": "application/json"}, json.dumps(answer))
         else:
@@ -186,7 +228,7 @@ class Stage:
             self.choices.append(("form", fields))
             self._answer(handler, 303, {"Location": "/saved"}, "")
 
-    def _outcome(self, action: object, given: list[object]) -> dict[str, str]:
+    def _outcome(self, action: object, given: list[object]) -> dict[str, State]:
         granted = {"accept": list(CHOOSABLE), "reject": []}.get(str(action), given)
         return {id_: "granted" if id_ in granted else "denied" for id_ in CHOOSABLE}
 

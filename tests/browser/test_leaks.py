@@ -49,9 +49,10 @@ def undecided(open_visitor: Open) -> Iterator[Callable[..., Visitor]]:
 
 
 def decide(person: Visitor, choice: str) -> None:
-    """Press a button of the banner and see the banner go, on the same page."""
+    """Press a button and see the banner go, on the same page."""
+    part = "preferences" if choice == "save" else "banner"
     person.page.evaluate("window.consentkitTestMark = true")
-    person.press(f"[data-consentkit=banner] [data-consentkit={choice}]")
+    person.press(f"[data-consentkit={part}] [data-consentkit={choice}]")
     person.page.wait_for_selector("[data-consentkit=banner]", state="hidden")
     assert person.page.evaluate("window.consentkitTestMark"), "the page was loaded anew"
 
@@ -149,8 +150,8 @@ class TestAfterTheChoice:
     @every_visit
     def test_analytics_alone(self, site: Site, someone: Visitor, kind: str, path: str) -> None:
         someone.goto(site(kind) + path)
-        someone.page.click("[data-consentkit=banner] [data-consentkit=customise] summary")
-        someone.page.check("[data-consentkit=banner] input[name=category][value=analytics]")
+        someone.page.click("[data-consentkit=banner] [data-consentkit=customise]")
+        someone.page.check("[data-consentkit=preferences] input[name=category][value=analytics]")
         decide(someone, "save")
         sees_exactly(someone, path, {"analytics"})
         someone.reload()

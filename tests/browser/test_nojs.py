@@ -85,9 +85,9 @@ def test_reject(site: Site, plain: Visitor, kind: str) -> None:
 def test_save_a_part(site: Site, plain: Visitor, kind: str) -> None:
     url = site(kind) + PATH
     plain.goto(url)
-    plain.page.click("[data-consentkit=banner] [data-consentkit=customise] summary")
-    plain.page.check("[data-consentkit=banner] input[name=category][value=functional]")
-    (answer,) = press(plain, "[data-consentkit=banner] [data-consentkit=save]")
+    plain.page.click("[data-consentkit=banner] [data-consentkit=customise]")
+    plain.page.check("[data-consentkit=preferences] input[name=category][value=functional]")
+    (answer,) = press(plain, "[data-consentkit=preferences] [data-consentkit=save]")
     embedded = {"www.youtube.com", "www.google.com"}
     plain.wait_for(embedded)
     assert answer.status == 303

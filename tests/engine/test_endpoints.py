@@ -549,3 +549,40 @@ def test_keys_do_not_show() -> None:
     visitor = SITE.decided("analytics")
     for path in ("/consent/", "/consent/state", "/consent/policy", "/consent/nothing"):
         assert KEY.encode() not in visitor.get(path).body
+
+
+@pytest.mark.parametrize(
+    ("referrer", "back"),
+    [
+        ("http://www.shop.example/lamps?a=1", "/lamps?a=1"),
+        ("https://www.shop.example/lamps", "/lamps"),
+        ("http://www.shop.example/", "/"),
+        ("http://www.shop.example", "/"),
+        ("http://evil.example/lamps", "/"),
+        ("http://www.shop.example.evil.example/lamps", "/"),
+        ("http://evil.example@www.shop.example/lamps", "/"),
+        ("http://www.shop.example//evil.example", "/"),
+        ("http://www.shop.example/consent/policy", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/consent/", "/consent/policy"])
+def test_the_way_back_is_the_page_of_the_link(path: str, referrer: str, back: str) -> None:
+    html = (
+        Site().visitor().get(path, [(b"referer", referrer.encode())], scheme="http").body.decode()
+    )
+    found = re.search(r'href="([^"]*)" data-consentkit="back"', html)
+    assert found is not None
+    assert found[1].replace("&amp;", "&") == back
+    html = (
+        Site().visitor().get(path, [(b"referer", referrer.encode())], query="next=/x").body.decode()
+    )
+    assert 'href="/x" data-consentkit="back"' in html
+
+
+def test_refusals_are_told_in_words_that_a_site_may_change() -> None:
+    site = Site(banner={"texts": {"failed_missing": "Nothing here.", "failed": "Oh no"}})
+    html = site.visitor().get("/consent/nowhere").body
+    assert b"Nothing here." in html
+    assert b"<title>Oh no" in html

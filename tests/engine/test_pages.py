@@ -581,3 +581,25 @@ def test_the_link_escapes() -> None:
     link = consent.settings_link("</a><script>")
     assert "<script>" not in link
     assert "&lt;/a&gt;&lt;script&gt;" in link
+
+
+def test_the_floating_button_is_there_for_all_who_are_asked_or_were() -> None:
+    site = Site(banner={"floating": True})
+    for visitor in (site.visitor(), site.decided("analytics")):
+        assert visitor.page().body.count(b"consentkit-floating") == 1
+    bot = [(b"user-agent", b"Googlebot/2.1 (+http://www.google.com/bot.html)")]
+    assert b"consentkit-floating" not in site.visitor().page(sent=bot).body
+    assert b"consentkit-floating" not in Site().visitor().page().body
+    alone = Site(banner={"floating": True, "enabled": False}).visitor().page()
+    assert b"consentkit-floating" in alone.body
+    assert not alone.banner
+
+
+def test_layout_and_theme_reach_the_page() -> None:
+    site = Site(banner={"theme": "dark", "layout": "box"})
+    body = site.visitor().page().body
+    assert b'data-consentkit-theme="dark"' in body.partition(b"<head>")[0]
+    assert b'data-consentkit-layout="box"' in body
+    for path in ("/consent/", "/consent/policy", "/consent/nowhere"):
+        assert b'data-consentkit-theme="dark"' in site.visitor().get(path).body
+    assert b"data-consentkit-theme" not in Site().visitor().page().body

@@ -23,8 +23,16 @@ import msgspec
 from markupsafe import escape
 
 from consentkit.banner.countries import country_name
+from consentkit.banner.durations import duration
 from consentkit.banner.texts import Texts, unknown_texts
-from consentkit.banner.view import CategoryView, NoticeView, PolicyView, PreferencesView, State
+from consentkit.banner.view import (
+    CategoryView,
+    NoticeView,
+    PolicyView,
+    PreferencesView,
+    ServiceView,
+    State,
+)
 from consentkit.errors import Fault, SettingsError
 
 log = logging.getLogger("consentkit.banner")
@@ -41,11 +49,11 @@ _CONTROLS = dict.fromkeys(
     (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}"
 )
 
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2})[0-9:.]*Z")
 _INDENT = re.compile(r"\n\s+")
 _SLOTS = ("next", "token")
 # What a site's own banner must keep: a banner with an Accept and no Reject is not a choice.
 _BANNER_PARTS = ('data-consentkit="accept"', 'data-consentkit="reject"')
-_BANNER_SERVICES = 8  # names in the banner; the preferences page lists them all
 
 
 class BannerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +116,6 @@ class Renderer:
             {
                 "view": view,
                 "categories": self._named(view.categories, view.language),
-                "services_shown": _BANNER_SERVICES,
                 **marks,
             },
             must_hold=(*marks.values(), *_BANNER_PARTS),
@@ -149,7 +156,8 @@ class Renderer:
         text: str,
         back_url: str,
         *,
-        css_url: str = "",
+        css_urls: Sequence[str] = (),
+        theme: str = "auto",
         site_name: str = "",
         language: str = "en",
         direction: str = "ltr",
@@ -159,12 +167,18 @@ class Renderer:
             "title": title,
             "text": text,
             "back_url": back_url,
-            "css_url": css_url,
+            "css_urls": css_urls,
+            "theme": theme,
             "site_name": site_name,
             "language": language,
             "direction": direction,
         }
         return _ascii(self._render("message.html", language, {"view": view}))
+
+    def floating(self, url: str, *, language: str = "en", direction: str = "ltr") -> bytes:
+        """The small button that leads back to the choice."""
+        context = {"url": url, "language": language, "direction": direction}
+        return _ascii(self._render("floating.html", language, context))
 
     def embed(
         self,
@@ -204,18 +218,22 @@ class Renderer:
         return texts
 
     def _named(self, categories: tuple[CategoryView, ...], language: str) -> list[CategoryView]:
+        """The categories with the built-in words where they bring none of their own."""
         texts = self.texts(language)
-        named = []
-        for category in categories:
-            title, description = texts.category(category.id)
-            named.append(
-                msgspec.structs.replace(
-                    category,
-                    title=category.title or title,
-                    description=category.description or description,
-                )
+        words = {category.id: texts.category(category.id) for category in categories}
+        titles = {c.id: c.title or words[c.id][0] for c in categories}
+        return [
+            msgspec.structs.replace(
+                category,
+                title=titles[category.id],
+                description=category.description or words[category.id][1],
+                services=tuple(
+                    _ourselves(service, texts, titles) if service.ours else service
+                    for service in category.services
+                ),
             )
-        return named
+            for category in categories
+        ]
 
     def _render(
         self,
@@ -261,6 +279,29 @@ def contact_url(contact: str) -> str:
     return f"mailto:{contact}" if _MAIL.fullmatch(contact) else web_url(contact)
 
 
+def _ourselves(service: ServiceView, texts: Texts, titles: Mapping[str, str]) -> ServiceView:
+    cookies = tuple(
+        msgspec.structs.replace(
+            cookie,
+            purpose=texts("ourselves_cookie", category=titles.get(cookie.choice, cookie.choice)),
+        )
+        for cookie in service.cookies
+    )
+    return msgspec.structs.replace(
+        service,
+        name=texts("ourselves"),
+        provider=service.provider or texts("ourselves_provider"),
+        purposes=(texts("ourselves_purpose"),),
+        cookies=cookies,
+    )
+
+
+def moment(time: str) -> str:
+    """A time of the log (RFC 3339 in UTC) to the minute; anything else as it stands."""
+    found = _TIME.fullmatch(time)
+    return f"{found[1]} {found[2]} UTC" if found else time
+
+
 def _check(texts: Mapping[str, str], template_dirs: Sequence[Path]) -> None:
     faults = [
         Fault(
@@ -290,7 +331,12 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     env.filters.update(
-        web_url=web_url, local_url=local_url, contact_url=contact_url, country=country_name
+        web_url=web_url,
+        local_url=local_url,
+        contact_url=contact_url,
+        country=country_name,
+        duration=duration,
+        moment=moment,
     )
     return env
 

@@ -23,7 +23,6 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             " Otherwise they stay off, and the site works all the same."
         ),
         "withdraw": "You can change your choice at any time in the cookie settings.",
-        "purposes": "Purposes",
         "accept": "Accept all",
         "reject": "Reject all",
         "choose": "Choose for yourself",
@@ -31,34 +30,48 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "policy_link": "What we use and why",
         "settings": "Cookie settings",
         "always_on": "Always on",
-        "more_services": "and {count} more",
         "gpc": (
             "Your browser sends the Global Privacy Control signal. Opt-out request honoured:"
             " everything optional stays off unless you allow it here."
         ),
         "saved": "Your choice has been saved.",
+        # Where the law asks for a way to object instead of a question beforehand
+        "intro_objection": (
+            "We use cookies and software from other companies for: {purposes}."
+            " You can object to that at any time."
+        ),
+        "do_not_sell": "Do Not Sell or Share My Personal Information",
+        "opt_out_honoured": "Opt-Out Request Honored",
         # Default categories
         "category_necessary": "Necessary",
-        "category_necessary_text": "Needed for the site to work, and to remember your choice.",
+        "category_necessary_text": (
+            "Needed for this site to work: security, sign-in, and remembering this choice."
+        ),
         "category_functional": "Functional",
-        "category_functional_text": "Extras such as videos, maps, chat and remembered settings.",
+        "category_functional_text": (
+            "Extras such as videos, maps, chat and forms from other providers."
+        ),
         "category_analytics": "Analytics",
-        "category_analytics_text": "Helps us see how the site is used, so that we can improve it.",
+        "category_analytics_text": "Shows us how the site is used, so that we can improve it.",
         "category_marketing": "Marketing",
-        "category_marketing_text": "Shows you advertising and measures whether it works.",
-        # Preferences page
+        "category_marketing_text": (
+            "Lets us and our partners measure advertising and show you relevant offers."
+        ),
+        # Preferences
         "preferences_title": "Cookie settings",
         "preferences_intro": (
             "Here you decide what may be switched on. Your choice applies at once, and you can"
             " change it here whenever you like."
         ),
-        "all_at_once": "All at once",
-        "one_by_one": "One by one",
+        "purposes": "Purposes",
+        "services_of": "Services for “{category}”",
         "state_granted": "Allowed",
         "state_denied": "Not allowed",
         "state_unset": "Not decided yet, so off",
+        "state_partly": "{granted} of {count} allowed",
         "no_services": "No software is listed for this purpose.",
         "back": "Back to the site",
+        "close": "Close",
         "receipt": "Your receipt",
         "receipt_text": "This is what we recorded when you last chose.",
         "receipt_id": "Consent ID",
@@ -66,6 +79,13 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "receipt_time": "Time",
         "receipt_outcome": "Choice",
         "receipt_version": "Policy version",
+        "receipt_download": "Download your records",
+        "forget": "Forget me",
+        "forget_text": (
+            "This withdraws your consent and erases what could lead from our records to you."
+            " You will be asked again on your next visit."
+        ),
+        "forgotten": "Your data has been erased.",
         # Policy page
         "policy_title": "Cookies and software we use",
         "policy_intro": (
@@ -80,9 +100,12 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "provider": "Provider",
         "country": "Country",
         "cookies": "Cookies",
+        "duration_session": "session",
+        "duration_endless": "no expiry",
+        "duration_range": "{shortest} to {longest}",
         "duration_unknown": "duration not stated",
-        "storage_local": "kept in the browser's local storage",
-        "storage_session": "kept in the browser's session storage",
+        "storage_local": "kept in the browser’s local storage",
+        "storage_session": "kept in the browser’s session storage",
         "third_party": "set by the provider",
         "no_cookies": "Sets no cookies that we know of.",
         "privacy_link": "Privacy policy",
@@ -92,17 +115,50 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "version": "Version {version}",
         "effective": "In force since {date}",
         "contact": "Questions? Contact us: {contact}",
+        # What we ourselves store, listed with the necessary services
+        "ourselves": "Your choice about cookies",
+        "ourselves_provider": "This site",
+        "ourselves_purpose": (
+            "Remembers what you chose here, so that you are not asked on each page."
+        ),
+        "ourselves_cookie": "Your choice about “{category}”",
         # Embedded content
         "embed_title": "Content from {service}",
-        "embed_text": "It is not loaded yet, because {service} may use cookies.",
-        "embed_allow": "Show it and allow “{category}”",
+        "embed_text": (
+            "It is not loaded yet. When it loads, {service} learns that you are here and may use"
+            " cookies."
+        ),
+        "embed_once": "Load once",
+        "embed_allow": "Always allow “{category}”",
         "embed_open": "Open the original page",
+        # Answers to a request that failed
+        "failed": "This did not work",
+        "failed_choice": "Your choice could not be understood. Please make it again.",
+        "failed_elsewhere": "A choice can only be made on this site itself.",
+        "failed_missing": "There is no such page.",
+        "failed_outdated": (
+            "What we ask has changed since this page was loaded. Please look at it again."
+        ),
+        "failed_long": "This is too long for a choice.",
+        "failed_often": "Too many choices in a short time. Please try again later.",
+        "again": "Please try again",
+        "again_choice": "Your choice could not be recorded just now, so nothing was switched on.",
+        "again_page": "This page cannot be shown at the moment.",
     }
 )
 
 # Sentences with a number in them: the form for one, the form for several.
 ENGLISH_PLURALS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"services": ("{count} service", "{count} services")}
+    {
+        "services": ("{count} service", "{count} services"),
+        "seconds": ("{count} second", "{count} seconds"),
+        "minutes": ("{count} minute", "{count} minutes"),
+        "hours": ("{count} hour", "{count} hours"),
+        "days": ("{count} day", "{count} days"),
+        "weeks": ("{count} week", "{count} weeks"),
+        "months": ("{count} month", "{count} months"),
+        "years": ("{count} year", "{count} years"),
+    }
 )
 
 

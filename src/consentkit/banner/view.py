@@ -14,6 +14,8 @@ import msgspec
 
 Direction = Literal["ltr", "rtl"]
 State = Literal["granted", "denied", "unset"]
+Layout = Literal["bar-bottom", "bar-top", "box", "centred"]
+Theme = Literal["auto", "light", "dark"]
 
 
 class CookieView(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,19 +26,25 @@ class CookieView(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     party: Literal["first", "third"] = "first"
     storage: Literal["cookie", "local", "session"] = "cookie"
+    choice: str = ""  # of our own cookies: the id of the category that it holds the choice about
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of software that the site uses, who makes it, and why it is used."""
+    """One piece of software that the site uses, who makes it, and why it is used.
+
+    ``ours`` are the cookies that remember the choice; their words are built in.
+    """
 
     id: str
-    name: str
+    name: str = ""
+    ours: bool = False
     provider: str = ""
     country: str = ""  # ISO 3166-1 alpha-2; anything else is shown as it stands
     purposes: tuple[str, ...] = ()
     privacy_url: str = ""
     opt_out_url: str = ""
     cookies: tuple[CookieView, ...] = ()
+    state: State | None = None  # None: not asked about by itself
 
 
 class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +66,7 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
 
     consent_id: str
     time: str  # RFC 3339, UTC
-    outcome: tuple[tuple[str, State], ...]  # category id -> what was chosen
+    outcome: tuple[tuple[str, State], ...]  # category id or service name -> what was chosen
     record_id: str = ""
     policy_version: str = ""
 
@@ -75,22 +83,27 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     preferences_url: str
     categories: tuple[CategoryView, ...]
     gpc: bool = False  # the browser sends Global Privacy Control and the site honours it
+    layout: Layout = "bar-bottom"
 
 
 class PreferencesView(NoticeView, frozen=True, kw_only=True):
     """The page where a choice is made, looked up and changed."""
 
-    css_url: str
+    css_urls: tuple[str, ...]
+    theme: Theme = "auto"
     next: str = ""  # the page to go back to; a path of this site
     token: str = ""
     saved: bool = False  # a choice has just been saved
     receipt: ReceiptView | None = None
+    receipt_url: str = ""  # all records of this visitor
+    forget_url: str = ""  # where they are erased
 
 
 class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
     """The cookie policy: the software in use, and why."""
 
-    css_url: str
+    css_urls: tuple[str, ...]
+    theme: Theme = "auto"
     site_name: str = ""
     language: str = "en"
     direction: Direction = "ltr"

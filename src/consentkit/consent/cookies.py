@@ -2,7 +2,9 @@
 
 A value is ``granted.<consent id>.<fingerprint>.<time>.<signature>`` (or ``denied.…``): readable
 for a CDN or a tag manager, worthless when changed, and worthless under another category's name,
-because that name is part of the signature's salt. Whatever is wrong with a cookie, it is no choice.
+because that name is part of the signature's salt. Where services are asked about one by one, those
+refused in a granted category follow the fingerprint, as in ``<fingerprint>-5``. Whatever is wrong
+with a cookie, it is no choice.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _LONGEST = 256  # more than a value of ours can be; so the cache is bounded in b
 # The last character of a signature stands for four bits, the other two of it are zero: with
 # anything else there, base64 would decode to the same 32 bytes, and a changed cookie would hold.
 _VALUE = re.compile(
-    r"(granted|denied)\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{1,64})"
+    r"(granted|denied)\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{1,64}(?:-[0-9a-f]{1,128})?)"
     r"\.[A-Za-z0-9_-]{1,16}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 )
 _NAME_SAFE = "!#$%&'*+-.^_`|~"  # besides letters and digits (RFC 9110 5.6.2, token)
@@ -42,12 +44,14 @@ class Choice(Struct, frozen=True, kw_only=True):
     Attributes:
         fingerprint: of the services that the visitor was shown.
         time: when it was made, in seconds since 1970.
+        denied: the services that were refused in a granted category (see ``policy.services``).
     """
 
     outcome: Outcome
     consent_id: str
     fingerprint: str
     time: int
+    denied: str = ""
 
 
 class _Signer(TimestampSigner):
@@ -99,10 +103,17 @@ class ChoiceCookies:
         """The name of a category's cookie."""
         return self._settings.prefix + category
 
-    def value(self, category: str, outcome: Outcome, consent_id: str, fingerprint: str) -> str:
+    def value(
+        self,
+        category: str,
+        outcome: Outcome,
+        consent_id: str,
+        fingerprint: str,
+        denied: str = "",
+    ) -> str:
         """The signed value of a category's cookie."""
-        signed = self._signer(category).sign(f"{outcome}.{consent_id}.{fingerprint}")
-        return signed.decode("ascii")
+        told = f"{fingerprint}-{denied}" if denied else fingerprint
+        return self._signer(category).sign(f"{outcome}.{consent_id}.{told}").decode("ascii")
 
     def read(self, category: str, values: Sequence[str]) -> Choice | None:
         """The choice in a category's cookie, or None when there is none that holds.
@@ -113,7 +124,7 @@ class ChoiceCookies:
         if len(values) == 1:
             return self._verified(category, values[0])
         choices = [choice for value in values if (choice := self._verified(category, value))]
-        choices.sort(key=lambda choice: (choice.outcome == "denied", choice.time))
+        choices.sort(key=lambda c: (c.outcome == "denied", bool(c.denied), c.time))
         return choices[-1] if choices else None
 
     def header(self, category: str, value: str, *, secure: bool) -> str:
@@ -154,9 +165,15 @@ class ChoiceCookies:
             moment = int(stamp.timestamp())
         except (BadSignature, ValueError, OverflowError, OSError):
             return None
-        word, consent_id, fingerprint = payload.decode("ascii").split(".")
-        outcome: Outcome = "granted" if word == "granted" else "denied"
-        return Choice(outcome=outcome, consent_id=consent_id, fingerprint=fingerprint, time=moment)
+        word, consent_id, told = payload.decode("ascii").split(".")
+        fingerprint, _, denied = told.partition("-")
+        return Choice(
+            outcome="granted" if word == "granted" else "denied",
+            consent_id=consent_id,
+            fingerprint=fingerprint,
+            time=moment,
+            denied=denied,
+        )
 
 
 def expired_cookie(name: str, domain: str = "", path: str = "/") -> str:

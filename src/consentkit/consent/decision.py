@@ -18,7 +18,7 @@ from msgspec.structs import force_setattr
 
 from consentkit.consent.cookies import Choice, ChoiceCookies
 from consentkit.consent.signals import Signals
-from consentkit.policy import Policy, Regime
+from consentkit.policy import SERVICE, Policy, Regime, unpack_denied
 from consentkit.settings import GPC
 
 __all__ = ["Decider", "Decision", "State", "decide", "nothing_granted"]
@@ -47,7 +47,9 @@ class Decision(Struct, frozen=True, kw_only=True):
         gpc_recorded: whether that was recorded for this browser; nothing to record counts as well.
         regime: the id of what applies in the visitor's country.
         country: as the CDN's header has it; empty when it is not known.
-        grants: all categories that are granted.
+        services: where services are asked about one by one, the state of each; a category is
+            granted when one of its services is.
+        grants: all categories that are granted, and services asked one by one as ``service:id``.
         key: a short name for all of this that a page shows, for validators of cached pages.
     """
 
@@ -59,13 +61,15 @@ class Decision(Struct, frozen=True, kw_only=True):
     gpc_recorded: bool = True
     regime: str = ""
     country: str = ""
+    services: dict[str, State] = {}
     grants: frozenset[str] = frozenset()
     key: str = ""
 
     def __post_init__(self) -> None:
         if self.key:
             return
-        states = self.states
+        services = {SERVICE + key: state for key, state in self.services.items()}
+        states = {**self.states, **services} if services else self.states
         grants = frozenset(key for key, state in states.items() if state == "granted")
         letters = "".join(_LETTERS[states[key]] for key in sorted(states))
         flags = f"{int(bool(self.undecided))}{int(self.gpc)}{int(self.gpc_recorded)}"
@@ -73,7 +77,12 @@ class Decision(Struct, frozen=True, kw_only=True):
         force_setattr(self, "key", letters + flags)
 
     def granted(self, category: str) -> bool:
-        """Whether the visitor agreed to a category; false for one that does not exist."""
+        """Whether the visitor agreed to a category; false for one that does not exist.
+
+        Where services are asked about one by one, ``service:id`` asks about one of them.
+        """
+        if category.startswith(SERVICE):
+            return self.services.get(category.removeprefix(SERVICE)) == "granted"
         return self.states.get(category) == "granted"
 
 
@@ -99,11 +108,14 @@ class Decider:
         mark = self._read(GPC, self._gpc, signals) if gpc else None
         consent_id, newest = (mark.consent_id, mark.time) if mark else ("", -1)
         said = []
+        refused: dict[str, str] = {}
         for key, name in self._choosable:
             choice = self._read(key, name, signals)
             if choice is None:
                 said.append(_NONE)
                 continue
+            if choice.denied:
+                refused[key] = choice.denied
             if choice.time >= newest:
                 consent_id, newest = choice.consent_id, choice.time
             holds = choice.fingerprint == self._policy.fingerprint(key)
@@ -113,11 +125,13 @@ class Decider:
                 early = gpc and (mark is None or mark.time > choice.time)
                 said.append(_EARLY_GRANT if early else _GRANT)
             else:
-                said.append(_STALE_GRANT)
-        told = (regime.id, signals.country, gpc, mark is not None, *said)
+                # To which services somebody objected is not told by another list.
+                said.append(_STALE_DENIAL if choice.denied else _STALE_GRANT)
+        told = (regime.id, signals.country, gpc, mark is not None, *said, *refused.items())
         decision = self._decided.get(told)
         if decision is None:
-            decision = self._made(regime, signals.country, said, gpc=gpc, known=mark is not None)
+            known = mark is not None
+            decision = self._made(regime, signals.country, said, refused, gpc=gpc, known=known)
             if len(self._decided) >= _KEPT:
                 self._decided.clear()
             self._decided[told] = decision
@@ -130,8 +144,16 @@ class Decider:
         return self._cookies.read(key, values) if values else None
 
     def _made(
-        self, regime: Regime, country: str, said: list[int], *, gpc: bool, known: bool
+        self,
+        regime: Regime,
+        country: str,
+        said: list[int],
+        refused: dict[str, str],
+        *,
+        gpc: bool,
+        known: bool,
     ) -> Decision:
+        services: dict[str, State] = {}
         states: dict[str, State] = {}
         why: dict[str, Why] = {}
         undecided = []
@@ -149,6 +171,10 @@ class Decider:
             else:
                 states[key], why[key] = "unset", "none" if cookie == _NONE else "stale"
                 undecided.append(key)
+            asked = self._policy.asked(key)
+            services |= dict.fromkeys(asked, states[key])
+            if key in refused and why[key] == "choice":
+                services |= dict.fromkeys(unpack_denied(asked, refused[key]), "denied")
         return Decision(
             states=states,
             why=why,
@@ -157,6 +183,7 @@ class Decider:
             gpc_recorded=known or not (gpc and regime.objects),
             regime=regime.id,
             country=country,
+            services=services,
         )
 
 
@@ -176,6 +203,11 @@ def decide(policy: Policy, cookies: ChoiceCookies, signals: Signals) -> Decision
     return Decider(policy, cookies).decide(signals)
 
 
+def _objects(choice: Choice) -> bool:
+    """Whether somebody objected; to which services does not say when the list is another now."""
+    return choice.outcome == "denied" or bool(choice.denied)
+
+
 def nothing_granted(policy: Policy) -> Decision:
     """The decision about a visitor of whom nothing can be known: only what is always on is on."""
     states: dict[str, State] = {c.id: "unset" for c in policy.choosable}
@@ -183,5 +215,6 @@ def nothing_granted(policy: Policy) -> Decision:
     states |= dict.fromkeys(policy.always, "granted")
     why |= dict.fromkeys(policy.always, "always")
     undecided = tuple(c.id for c in policy.choosable if c.mode == "consent")
+    services: dict[str, State] = {s: "unset" for c in policy.choosable for s in policy.asked(c.id)}
     regime = policy.regimes.strictest.id
-    return Decision(states=states, why=why, undecided=undecided, regime=regime)
+    return Decision(states=states, why=why, undecided=undecided, regime=regime, services=services)

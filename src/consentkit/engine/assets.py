@@ -9,7 +9,7 @@ from importlib import resources
 
 from msgspec import Struct
 
-__all__ = ["Asset", "asset", "asset_names", "find_asset"]
+__all__ = ["Asset", "asset", "asset_names", "find_asset", "page_styles"]
 
 _TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
 
@@ -32,7 +32,12 @@ class Asset(Struct, frozen=True, kw_only=True):
 def _assets() -> dict[str, Asset]:
     folder = resources.files("consentkit") / "static"
     found = {}
-    for stem, kind in (("consentkit", "js"), ("signals", "js"), ("consentkit", "css")):
+    for stem, kind in (
+        ("consentkit", "js"),
+        ("signals", "js"),
+        ("consentkit", "css"),
+        ("pages", "css"),
+    ):
         content = (folder / f"{stem}.{kind}").read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:12]
         name = f"{stem}.{digest}.{kind}"
@@ -58,6 +63,12 @@ def asset(file: str) -> Asset:
 def asset_names() -> tuple[str, str]:
     """The names of the style sheet and of the client script."""
     return _assets()["consentkit.css"].name, _assets()["consentkit.js"].name
+
+
+@cache
+def page_styles() -> tuple[str, str]:
+    """The names of the style sheets of our own pages, in their order."""
+    return _assets()["consentkit.css"].name, _assets()["pages.css"].name
 
 
 def find_asset(name: str) -> Asset | None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from consentkit.consent.cookies import Outcome, expired_cookie
-from consentkit.consent.decision import Decision, State
+from consentkit.consent.decision import Decision
 from consentkit.consent.signals import families, preferred_language
 from consentkit.engine.forms import Submission
 from consentkit.engine.tokens import FormToken
 from consentkit.errors import RequestRefused
 from consentkit.log import Action, Event, Notice, new_id, rfc3339
-from consentkit.policy import parent_domains
+from consentkit.policy import pack_denied, parent_domains
 from consentkit.settings import GPC
 
 if TYPE_CHECKING:
@@ -51,6 +51,19 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     withdrawn: bool
 
 
+class Wish(Struct, frozen=True, kw_only=True):
+    """What is asked for about one category; about each of its services, if asked one by one."""
+
+    outcome: Outcome
+    services: dict[str, Outcome] = {}
+
+    @classmethod
+    def of(cls, services: Mapping[str, bool]) -> Wish:
+        """The wish to have some services: their category is granted when one of them is."""
+        each: dict[str, Outcome] = {s: "granted" if on else "denied" for s, on in services.items()}
+        return cls(outcome="granted" if any(services.values()) else "denied", services=each)
+
+
 class Choices:
     """Makes choices count.
 
@@ -70,6 +83,8 @@ class Choices:
             "policy_version": self._kit.settings.policy.version,
             "gpc": decision.gpc,
         }
+        if decision.services:
+            state["services"] = dict(decision.services)
         return {**state, "record": record} if record else state
 
     def make(self, exchange: Exchange, submission: Submission) -> Outcomes:
@@ -81,13 +96,11 @@ class Choices:
         kit, before = self._kit, exchange.decision
         token = kit.tokens.read(submission.token) if submission.token else None
         wanted = self._wanted(submission, before)
-        grants = "granted" in wanted.values()
+        grants = any(wish.outcome == "granted" for wish in wanted.values())
         if grants and token is not None and token.shown != kit.tokens.shown:
             text = "What we ask has changed since this page was loaded. Please look at it again."
             raise RequestRefused(409, text)
-        withdrawn = any(
-            before.granted(category) and outcome == "denied" for category, outcome in wanted.items()
-        )
+        withdrawn = any(_less(before, category, wish) for category, wish in wanted.items())
         marks = self._gpc_marks(exchange, submission)
         if not marks and (submission.action == GPC or self._is_standing(before, wanted)):
             return Outcomes(recorded=True, cookies=(), state=self.state(before), withdrawn=False)
@@ -105,69 +118,75 @@ class Choices:
         # Of a repeated submit the first is recorded; its pseudonym is gone when it was erased.
         consent_id = stored.consent_id or event.consent_id
         cookies = self._cookies(exchange, wanted, consent_id, marks)
-        cookies += self._deletions(exchange, {**before.states, **wanted}, wanted)
         decision = Decision(
-            states={**before.states, **wanted},
+            states={**before.states, **{c: wish.outcome for c, wish in wanted.items()}},
             why={**before.why, **dict.fromkeys(wanted, "choice")},
             consent_id=consent_id,
             undecided=tuple(c for c in before.undecided if c not in wanted),
             gpc=before.gpc,
+            services={**before.services, **_services(wanted)},
         )
+        cookies += self._deletions(exchange, decision, wanted)
         state = self.state(decision, stored.id if recorded else "")
         return Outcomes(recorded=recorded, cookies=tuple(cookies), state=state, withdrawn=withdrawn)
 
     def _withdrawals(
-        self, before: Decision, wanted: dict[str, Outcome], event: Event, notice: Notice
-    ) -> tuple[dict[str, Outcome], Event]:
+        self, before: Decision, wanted: dict[str, Wish], event: Event, notice: Notice
+    ) -> tuple[dict[str, Wish], Event]:
         """What counts of a choice that could not be recorded: nothing new is granted, but what was
         granted and is not wanted any more ends at once. That is a choice with a record of its own.
         """
-        ended: dict[str, Outcome] = {
-            c: o for c, o in wanted.items() if o == "denied" and before.granted(c)
-        }
+        left = {c: _both(before, c, wish) for c, wish in wanted.items()}
+        ended = {c: wish for c, wish in left.items() if _less(before, c, wish)}
         if not ended:
             return {}, event
-        outcome: dict[str, Outcome] = {
-            c: "granted" if before.granted(c) and o == "granted" else "denied"
-            for c, o in wanted.items()
-        }
-        withdrawal = msgspec.structs.replace(event, id=new_id(), action="withdraw", outcome=outcome)
+        withdrawal = msgspec.structs.replace(
+            event,
+            id=new_id(),
+            action="withdraw",
+            outcome={c: wish.outcome for c, wish in left.items()},
+            services=_services(left),
+        )
         return ended, self._kit.recorder.record_denial(withdrawal, notice)
 
-    def _wanted(self, submission: Submission, before: Decision) -> dict[str, Outcome]:
+    def _wanted(self, submission: Submission, before: Decision) -> dict[str, Wish]:
         """What is asked for; the button of an embed asks for its own category and no other."""
-        if submission.action == GPC:
-            modes = self._kit.policy.regimes.of(before.country).modes
-            return {key: "denied" for key, mode in modes.items() if mode == "objection"}
-        granted = {
-            "accept": frozenset(category.id for category in self._kit.policy.choosable),
-            "reject": frozenset[str](),
-            "save": frozenset(submission.categories),
-        }[submission.action]
-        wanted: dict[str, Outcome] = {}
-        for category in self._kit.policy.choosable:
+        policy, embed = self._kit.policy, submission.source == "embed"
+        wanted: dict[str, Wish] = {}
+        objects = policy.regimes.of(before.country).modes if submission.action == GPC else None
+        for category in policy.choosable:
+            if objects is not None and objects[category.id] != "objection":
+                continue
             key = category.id
-            if key in granted:
-                wanted[key] = "granted"
-            elif submission.source != "embed":
-                wanted[key] = "denied"
-            elif before.why[key] == "choice":
-                wanted[key] = "granted" if before.granted(key) else "denied"
+            asked, chosen = policy.asked(key), before.why[key] == "choice"
+            named = frozenset(submission.services).intersection(asked)
+            whole = submission.action == "accept" or key in submission.categories
+            if named:  # of a category that is named as well, these are meant
+                if embed and chosen:
+                    named |= {s for s in asked if before.services[s] == "granted"}
+                wanted[key] = Wish.of({s: s in named for s in asked})
+            elif embed and not whole and chosen:
+                wanted[key] = _standing(before, key, asked)
+            elif whole or not embed:
+                each: dict[str, Outcome] = dict.fromkeys(asked, "granted" if whole else "denied")
+                wanted[key] = Wish(outcome="granted" if whole else "denied", services=each)
         return wanted
 
     @staticmethod
-    def _is_standing(before: Decision, wanted: dict[str, Outcome]) -> bool:
+    def _is_standing(before: Decision, wanted: dict[str, Wish]) -> bool:
         """Whether all of this was chosen before and still holds: then there is nothing to do."""
         return all(
-            before.states[category] == outcome and before.why[category] == "choice"
-            for category, outcome in wanted.items()
+            before.why[category] == "choice"
+            and before.states[category] == wish.outcome
+            and all(before.services[s] == outcome for s, outcome in wish.services.items())
+            for category, wish in wanted.items()
         )
 
     def _event(
         self,
         exchange: Exchange,
         submission: Submission,
-        wanted: dict[str, Outcome],
+        wanted: dict[str, Wish],
         token: FormToken | None,
         *,
         withdrawn: bool,
@@ -176,7 +195,8 @@ class Choices:
         # What stood before is part of the choice: the same click twice is one record, but
         # accepting again after a withdrawal is a new one.
         told = " ".join(value for c in sorted(wanted) for value in exchange.cookie_values(c))
-        choice = f"{submission.action} {sorted(wanted.items())} {told}"
+        chosen = [(c, w.outcome, sorted(w.services.items())) for c, w in sorted(wanted.items())]
+        choice = f"{submission.action} {chosen} {told}"
         digest = hashlib.sha256(choice.encode()).hexdigest()
         notice = self._notice(exchange, submission)
         browser, system, device = families(request.header(b"user-agent").decode("latin-1"))
@@ -193,7 +213,8 @@ class Choices:
             time=rfc3339(int(kit.clock() * 1000)),
             consent_id=exchange.decision.consent_id or secrets.token_urlsafe(16),
             action=action,
-            outcome=dict(wanted),
+            outcome={c: wish.outcome for c, wish in wanted.items()},
+            services=_services(wanted),
             policy_version=kit.settings.policy.version,
             fingerprints={c.id: policy.fingerprint(c.id) for c in policy.choosable},
             notice=notice.hash,
@@ -230,19 +251,24 @@ class Choices:
         return self._kit.cookies.read(GPC, exchange.cookie_values(GPC)) is None
 
     def _cookies(
-        self, exchange: Exchange, wanted: dict[str, Outcome], consent_id: str, marks: bool
+        self, exchange: Exchange, wanted: dict[str, Wish], consent_id: str, marks: bool
     ) -> list[str]:
         """The cookies of a choice. The mark of Global Privacy Control is never younger than it."""
-        kit = self._kit
-        values = [(GPC, kit.cookies.value(GPC, "denied", consent_id, "0"))] if marks else []
-        for category, outcome in wanted.items():
-            fingerprint = kit.policy.fingerprint(category)
-            values.append((category, kit.cookies.value(category, outcome, consent_id, fingerprint)))
+        policy, cookies = self._kit.policy, self._kit.cookies
+        values = [(GPC, cookies.value(GPC, "denied", consent_id, "0"))] if marks else []
+        for category, wish in wanted.items():
+            denied = ""
+            if wish.outcome == "granted":
+                refused = {s for s, outcome in wish.services.items() if outcome == "denied"}
+                denied = pack_denied(policy.asked(category), refused)
+            fingerprint = policy.fingerprint(category)
+            value = cookies.value(category, wish.outcome, consent_id, fingerprint, denied)
+            values.append((category, value))
         secure = exchange.is_secure
-        return [kit.cookies.header(key, value, secure=secure) for key, value in values]
+        return [cookies.header(key, value, secure=secure) for key, value in values]
 
     def _deletions(
-        self, exchange: Exchange, after: Mapping[str, State], wanted: Mapping[str, Outcome]
+        self, exchange: Exchange, after: Decision, wanted: Mapping[str, Wish]
     ) -> list[str]:
         """Delete the cookies that denied services left on this site.
 
@@ -255,7 +281,10 @@ class Choices:
         headers: list[str] = []
         for name in exchange.signals.cookies:
             states = {
-                (service.category in wanted, after.get(service.category))
+                (
+                    service.category in wanted,
+                    after.services.get(service.id, after.states.get(service.category)),
+                )
                 for service in kit.policy.matcher.cookie(name)
             }
             if (True, "denied") not in states or name in ours:
@@ -263,3 +292,33 @@ class Choices:
             if not any(state == "granted" for _, state in states):
                 headers += (expired_cookie(name), *(expired_cookie(name, d) for d in domains))
         return headers[:_DELETIONS]
+
+
+def _services(wanted: Mapping[str, Wish]) -> dict[str, Outcome]:
+    return {key: outcome for wish in wanted.values() for key, outcome in wish.services.items()}
+
+
+def _standing(before: Decision, category: str, asked: Sequence[str]) -> Wish:
+    """The wish to have what is there now."""
+    if asked:
+        return Wish.of({service: before.services[service] == "granted" for service in asked})
+    return Wish(outcome="granted" if before.granted(category) else "denied")
+
+
+def _both(before: Decision, category: str, wish: Wish) -> Wish:
+    """What was granted before and is wanted as well."""
+    if not before.granted(category) or wish.outcome == "denied":
+        return Wish(outcome="denied", services=dict.fromkeys(wish.services, "denied"))
+    if not wish.services:
+        return wish
+    kept = {s: o == before.services[s] == "granted" for s, o in wish.services.items()}
+    return Wish.of(kept)
+
+
+def _less(before: Decision, category: str, wish: Wish) -> bool:
+    """Whether something that was granted is not wanted any more."""
+    if not before.granted(category):
+        return False
+    return wish.outcome == "denied" or any(
+        before.services[s] == "granted" and o == "denied" for s, o in wish.services.items()
+    )

@@ -35,7 +35,7 @@ class Consent(Struct, frozen=True):
         return self._exchange().home
 
     def granted(self, category: str) -> bool:
-        """Whether the visitor agreed to a category."""
+        """Whether the visitor agreed to a category, or to one service of it (``service:id``)."""
         return self.decision.granted(category)
 
     @property

@@ -14,9 +14,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from consentkit.banner.view import ReceiptView
-from consentkit.engine.assets import asset_names, find_asset
+from consentkit.engine.assets import find_asset
 from consentkit.engine.choices import Choices
-from consentkit.engine.forms import check_origin, read_submission, safe_next
+from consentkit.engine.forms import check_origin, read_submission, safe_next, same_origin
 from consentkit.engine.messages import Header, Reply
 from consentkit.engine.views import Views
 from consentkit.errors import RequestRefused
@@ -51,6 +51,14 @@ _PAGE: tuple[Header, ...] = (
         ),
     ),
 )
+_SENTENCES = {
+    400: "failed_choice",
+    403: "failed_elsewhere",
+    404: "failed_missing",
+    409: "failed_outdated",
+    413: "failed_long",
+    429: "failed_often",
+}
 # When we began to honour it; a site's own date is that of its policy (GPC 3.4, lastUpdate).
 _SUPPORT_SINCE = "2026-11-22"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))?")
@@ -120,12 +128,24 @@ class Endpoints:
         query = exchange.query
         view = self._views(exchange).preferences(
             exchange.decision,
-            next=safe_next(query.get("next", "")),
+            next=self._next(exchange),
             token=self._kit.tokens.make(),
             saved="saved" in query,
             receipt=self._receipt(exchange),
         )
         return Reply(status=200, headers=_PAGE, body=self._kit.renderer.preferences_page(view))
+
+    def _next(self, exchange: Exchange) -> str:
+        """The page to go back to: the one that is named, else the one of the link that led here."""
+        named = safe_next(exchange.query.get("next", ""))
+        if named:
+            return named
+        referrer = exchange.request.header(b"referer").decode("latin-1")
+        if not same_origin(referrer, exchange.request):
+            return ""
+        path = safe_next("/" + referrer.split("/", 3)[3] if referrer.count("/") > 2 else "")
+        # One of our own pages is no page to go back to.
+        return "" if path.startswith(self._home(exchange)) else path
 
     def _receipt(self, exchange: Exchange) -> ReceiptView | None:
         """The visitor's last record; the page is shown without it when the log cannot be read."""
@@ -140,8 +160,7 @@ class Endpoints:
         return Views.receipt(records[-1].event, self._kit.policy) if records else None
 
     def _policy(self, exchange: Exchange) -> Reply:
-        back = safe_next(exchange.query.get("next", ""))
-        view = self._views(exchange).policy_page(exchange.decision, back)
+        view = self._views(exchange).policy_page(exchange.decision, self._next(exchange))
         return Reply(status=200, headers=_PAGE, body=self._kit.renderer.policy_page(view))
 
     def _state(self, exchange: Exchange) -> Reply:
@@ -198,12 +217,12 @@ class Endpoints:
             raise RequestRefused(413, "This is too long for a choice.")
         policy = self._kit.policy
         known = frozenset(category.id for category in policy.categories)
-        submission = read_submission(request, body, known)
+        services = frozenset(key for c in policy.choosable for key in policy.asked(c.id))
+        submission = read_submission(request, body, known, services)
         outcome = self._choices.make(exchange, submission)
         headers = tuple((b"set-cookie", cookie.encode("ascii")) for cookie in outcome.cookies)
         if not outcome.recorded:
-            text = "Your choice could not be recorded just now, so nothing was switched on."
-            reply = self._try_again(exchange, text)
+            reply = self._try_again(exchange, "again_choice")
             return Reply(status=503, headers=(*reply.headers, *headers), body=reply.body)
         if submission.json:
             data = {**outcome.state, "reload": outcome.withdrawn, "next": submission.next}
@@ -212,8 +231,8 @@ class Endpoints:
         location = (b"location", target.encode("ascii"))
         return Reply(status=303, headers=(*_OWN, *_NOTHING, *headers, location))
 
-    def _try_again(self, exchange: Exchange, text: str) -> Reply:
-        reply = self._message(exchange, 503, "Please try again", text)
+    def _try_again(self, exchange: Exchange, key: str) -> Reply:
+        reply = self._message(exchange, 503, "again", self._kit.renderer.texts("en")(key))
         return Reply(status=503, headers=(*reply.headers, (b"retry-after", b"30")), body=reply.body)
 
     # --- answers that are no page ---------------------------------------------------------------
@@ -223,7 +242,13 @@ class Endpoints:
         return Reply(status=status, headers=(*_DATA, *extra), body=body)
 
     def _refused(self, exchange: Exchange, path: str, refusal: RequestRefused) -> Reply:
-        reply = self._message(exchange, refusal.status, "This did not work", refusal.reason)
+        # What is said to programs stays in English; visitors get a sentence that can be translated.
+        text = refusal.reason
+        if refusal.status in _SENTENCES and not _sends_json(exchange):
+            text = self._kit.renderer.texts("en")(_SENTENCES[refusal.status])
+            if refusal.status == 400:
+                text = f"{text} ({refusal.reason})"
+        reply = self._message(exchange, refusal.status, "failed", text)
         extra: tuple[Header, ...] = ()
         if refusal.status == 405:
             extra = ((b"allow", b"GET, HEAD, POST" if path == "/" else b"GET, HEAD"),)
@@ -233,23 +258,33 @@ class Endpoints:
 
     def unavailable(self, exchange: Exchange) -> Reply:
         """The answer when a page cannot be shown."""
-        return self._try_again(exchange, "This page cannot be shown at the moment.")
+        return self._try_again(exchange, "again_page")
 
     def _message(self, exchange: Exchange, status: int, title: str, text: str) -> Reply:
-        """A sentence, as JSON for those who send JSON."""
-        kind = exchange.request.header(b"content-type")
-        if kind.partition(b";")[0].strip().lower() == _JSON:
+        """A sentence, as JSON for those who send JSON.
+
+        Args:
+            title: the key of its heading.
+        """
+        if _sends_json(exchange):
             return self._json(status, {"error": text})
+        heading = self._kit.renderer.texts("en")(title)
         try:
             home = self._home(exchange)
             html = self._kit.renderer.message_page(
-                title,
+                heading,
                 text,
                 home,
-                css_url=f"{home}static/{asset_names()[0]}",
+                css_urls=self._views(exchange).css_urls,
+                theme=self._kit.settings.banner.theme,
                 site_name=self._kit.settings.site_name,
             )
         except Exception:
             log.exception("a message could not be rendered")
-            html = f"<!doctype html><title>{escape(title)}</title><p>{escape(text)}".encode()
+            html = f"<!doctype html><title>{escape(heading)}</title><p>{escape(text)}".encode()
         return Reply(status=status, headers=_PAGE, body=html)
+
+
+def _sends_json(exchange: Exchange) -> bool:
+    kind = exchange.request.header(b"content-type")
+    return kind.partition(b";")[0].strip().lower() == _JSON

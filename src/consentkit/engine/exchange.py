@@ -293,31 +293,39 @@ class Exchange:
         state = b"unset" if decision.undecided else b"set"
         if kit.settings.shared_cache:
             state = b"shared"
+        html = b' data-consentkit-state="%b"' % state
+        if kit.settings.banner.theme != "auto":
+            html += b' data-consentkit-theme="%b"' % kit.settings.banner.theme.encode()
         return Insertions(
             head=kit.head(request.root, decision, headers, fenced=fenced),
             body=self._banner() if destination in (b"", b"document") else b"",
-            html=b' data-consentkit-state="' + state + b'"',
+            html=html,
         )
 
     def _banner(self) -> bytes:
-        """The banner for a visitor who has something to decide.
+        """The banner for a visitor who has something to decide, and the button that leads back.
 
         A page that is the same for all has it for all, without what belongs to a single visit.
         """
         kit, settings, decision = self._kit, self._kit.settings, self.shown
-        noted = decision.gpc_recorded
-        if noted and (not decision.undecided or not settings.banner.enabled):
+        asks = bool(decision.undecided) and settings.banner.enabled
+        if not asks and decision.gpc_recorded and not settings.banner.floating:
             return b""
+        root, shared = self.request.root, settings.shared_cache
         try:
-            if not (decision.undecided and settings.banner.enabled):
-                return kit.renderer.gpc_note(kit.views(self.request.root).notice(decision))
-            if settings.shared_cache:
-                path = self.request.url.partition("?")[0]
-                return kit.banner(self.request.root, decision).fill(next=path, token="")
-            if settings.bots == "no-banner" and is_bot(self.request.header(b"user-agent")):
+            seen = shared or settings.bots == "banner"
+            if not seen and is_bot(self.request.header(b"user-agent")):
                 return b""
-            parts = kit.banner(self.request.root, decision)
-            return parts.fill(next=self.request.url, token=kit.tokens.make())
+            parts = b""
+            if asks and shared:
+                path = self.request.url.partition("?")[0]
+                parts = kit.banner(root, decision).fill(next=path, token="")
+            elif asks:
+                banner = kit.banner(root, decision)
+                parts = banner.fill(next=self.request.url, token=kit.tokens.make())
+            elif not decision.gpc_recorded:
+                parts = kit.renderer.gpc_note(kit.views(root).notice(decision))
+            return parts + kit.floating(root) if settings.banner.floating else parts
         except Exception:
             log.exception("the banner could not be made; the page goes out without it")
             return b""

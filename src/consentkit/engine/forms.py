@@ -15,8 +15,9 @@ from msgspec import Struct
 from consentkit.engine.messages import Request
 from consentkit.errors import RequestRefused
 from consentkit.log import Source
+from consentkit.policy import SERVICE
 
-__all__ = ["Submission", "check_origin", "read_submission", "safe_next"]
+__all__ = ["Submission", "check_origin", "read_submission", "safe_next", "same_origin"]
 
 _ACTIONS = ("accept", "reject", "save", "gpc")
 _SOURCES: dict[str, Source] = {s: s for s in ("banner", "preferences", "embed", "api")}
@@ -32,6 +33,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     Attributes:
         action: ``accept``, ``reject`` or ``save``; ``gpc`` when the browser objects by itself.
         categories: those to grant; for ``save`` alone.
+        services: the same for single services, where these are asked about one by one.
         next: where to go afterwards; a checked path, or empty.
         token: of the page that the choice was made on.
         page: the path of that page.
@@ -40,6 +42,7 @@ class Submission(Struct, frozen=True, kw_only=True):
 
     action: str
     categories: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     next: str = ""
     token: str = ""
     page: str = ""
@@ -66,12 +69,14 @@ def check_origin(request: Request) -> None:
         origin = value.decode("latin-1").strip().lower()
         if origin == "null" and sites == {b"same-origin"}:
             continue
-        if not _same_origin(origin, request):
+        if not same_origin(origin, request):
             raise RequestRefused(403, "A choice can only be made on this site itself.")
 
 
-def _same_origin(origin: str, request: Request) -> bool:
-    scheme, found, authority = origin.partition("://")
+def same_origin(url: str, request: Request) -> bool:
+    """Whether an origin, or the origin of an address, is the one that was asked."""
+    scheme, found, rest = url.partition("://")
+    authority = rest.split("/", 1)[0].lower()
     if not found or scheme not in _PORTS:
         return False
     # A proxy that ends TLS leaves the scheme at http; the browser's word for https is good.
@@ -108,11 +113,20 @@ def safe_next(target: str) -> str:
     return (parts.path + query).encode("ascii", "ignore").decode() if target.isascii() else ""
 
 
-def read_submission(request: Request, body: bytes, known: frozenset[str]) -> Submission:
+def read_submission(
+    request: Request,
+    body: bytes,
+    known: frozenset[str],
+    known_services: frozenset[str] = frozenset(),
+) -> Submission:
     """The choice in a request.
+
+    A service stands in a field of its own, or among the categories as ``service:id``, which is how
+    the client script has it.
 
     Args:
         known: the categories that can be chosen.
+        known_services: the services that can be chosen one by one.
 
     Raises:
         RequestRefused: 400 for what makes no sense, 415 for another type of body.
@@ -131,9 +145,17 @@ def read_submission(request: Request, body: bytes, known: frozenset[str]) -> Sub
     action = fields["action"]
     if action not in _ACTIONS:
         raise RequestRefused(400, "The action has to be accept, reject or save.")
-    unknown = sorted(set(fields["categories"]) - known)
-    if unknown:
-        raise RequestRefused(400, f"There is no category {unknown[0][:40]!r} to choose.")
+    named = dict.fromkeys(fields["categories"])
+    categories = [name for name in named if not name.startswith(SERVICE)]
+    services = [name.removeprefix(SERVICE) for name in named if name.startswith(SERVICE)]
+    services += [name for name in fields["services"] if name not in services]
+    for kind, given, there in (
+        ("category", categories, known),
+        ("service", services, known_services),
+    ):
+        unknown = sorted(set(given) - there)
+        if unknown:
+            raise RequestRefused(400, f"There is no {kind} {unknown[0][:40]!r} to choose.")
     source = fields["source"]
     if not source:
         source = "api" if media_type == _JSON else "preferences"
@@ -141,7 +163,8 @@ def read_submission(request: Request, body: bytes, known: frozenset[str]) -> Sub
         raise RequestRefused(400, "The source has to be banner, preferences, embed or api.")
     return Submission(
         action=action,
-        categories=tuple(dict.fromkeys(fields["categories"])) if action == "save" else (),
+        categories=tuple(categories) if action == "save" else (),
+        services=tuple(dict.fromkeys(services)) if action == "save" else (),
         next=safe_next(fields["next"]),
         token=fields["token"],
         page=safe_next(fields["page"]).partition("?")[0][:512],
@@ -161,16 +184,16 @@ def _form_fields(body: bytes) -> dict[str, Any]:
     except (ValueError, UnicodeDecodeError) as error:
         raise RequestRefused(400, "This form could not be read.") from error
     fields: dict[str, Any] = dict.fromkeys(("action", "next", "token", "page", "source"), "")
-    fields["categories"] = []
+    lists: dict[str, list[str]] = {"category": [], "service": []}
     for name, value in pairs:
-        if name == "category":
-            fields["categories"].append(value)
-        elif name in fields and name != "categories":
+        if name in lists:
+            lists[name].append(value)
+        elif name in fields:
             if fields[name] not in ("", value):
                 raise RequestRefused(400, f"This form has {name!r} twice.")
             fields[name] = value
     fields["page"] = fields["page"] or fields["next"]
-    return fields
+    return {**fields, "categories": lists["category"], "services": lists["service"]}
 
 
 def _json_fields(body: bytes) -> dict[str, Any]:
@@ -188,21 +211,22 @@ def _json_fields(body: bytes) -> dict[str, Any]:
         if not isinstance(value, str):
             raise RequestRefused(400, f"{name!r} has to be text.")
         fields[name] = value
-    fields["categories"] = _json_categories(data)
+    fields["categories"] = _json_names(data, "category", "categories")
+    fields["services"] = _json_names(data, "service", "services")
     return fields
 
 
-def _json_categories(data: dict[str, Any]) -> list[str]:
-    given = data.get("categories", data.get("category", []))
+def _json_names(data: dict[str, Any], one: str, many: str) -> list[str]:
+    given = data.get(many, data.get(one, []))
     if isinstance(given, str):
         given = [given]
     if isinstance(given, dict):
         values = {True: True, False: False, "granted": True, "denied": False}
         if not all(isinstance(v, (bool, str)) and v in values for v in given.values()):
-            raise RequestRefused(400, "Each category has to be true or false.")
+            raise RequestRefused(400, f"Each {one} has to be true or false.")
         given = [name for name, value in given.items() if values[value]]
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise RequestRefused(400, "'categories' has to be a list of categories.")
+        raise RequestRefused(400, f"{many!r} has to be a list of {many}.")
     return given
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from consentkit.banner.render import BannerParts, Renderer
 from consentkit.consent import ChoiceCookies, Decider, Decision, Signals, nothing_granted
 from consentkit.consent.signals import parse_cookies, sends_gpc
-from consentkit.engine.assets import asset_names
+from consentkit.engine.assets import asset_names, page_styles
 from consentkit.engine.csp import Fence, may_inline, nonce_of
 from consentkit.engine.endpoints import Endpoints
 from consentkit.engine.exchange import Exchange
@@ -95,7 +95,7 @@ class ConsentKit:
         shown = "".join(self.policy.fingerprint(c.id) for c in self.policy.choosable)
         self.shown = hashlib.sha256(shown.encode()).hexdigest()[:16]
         self.tokens = FormTokens(self.settings.secret_keys, self.shown, new_id)
-        build = " ".join((*asset_names(), self.policy.build))
+        build = " ".join((*asset_names(), *page_styles(), self.policy.build))
         self.build = hashlib.sha256(build.encode()).hexdigest()[:12]
         self.fence = Fence(self.policy)
         self.closed = self.fence.closed
@@ -107,6 +107,7 @@ class ConsentKit:
         self._heads: dict[tuple[object, ...], bytes] = {}
         self._views: dict[str, Views] = {}
         self._banners: dict[tuple[str, str, bool], BannerParts] = {}
+        self._floating: dict[str, bytes] = {}
         self._placeholders: dict[tuple[str, str, str], bytes] = {}
         self.nothing = nothing_granted(self.policy)
         self.reports = Reports()
@@ -158,7 +159,7 @@ class ConsentKit:
         """The views for a site that is mounted at ``root``."""
         views = self._views.get(root)
         if views is None:
-            views = Views(self.policy, self.home(root), asset_names()[0])
+            views = Views(self.policy, self.home(root), page_styles())
             _keep(self._views, root, views)
         return views
 
@@ -194,8 +195,8 @@ class ConsentKit:
         marks = f' data-cookie-prefix="{escape(self.settings.cookies.prefix)}"'
         if self.settings.shared_cache:
             return (marks + self._prints).encode("ascii")
-        denied = " ".join(key for key, state in decision.states.items() if state == "denied")
-        marks += f' data-granted="{_granted(decision)}" data-denied="{denied}"'
+        denied = _named(decision, "denied")
+        marks += f' data-granted="{_named(decision, "granted")}" data-denied="{denied}"'
         if reloads:
             marks += " data-reload"
         if not decision.gpc_recorded:
@@ -215,7 +216,7 @@ class ConsentKit:
             prefix = escape(self.settings.cookies.prefix)
             return f'{self._prints} data-cookie-prefix="{prefix}"'.encode("ascii")
         undecided = " data-undecided" if decision.undecided else ""
-        return f' data-granted="{_granted(decision)}"{undecided}'.encode("ascii")
+        return f' data-granted="{_named(decision, "granted")}"{undecided}'.encode("ascii")
 
     def banner(self, root: str, decision: Decision) -> BannerParts:
         """The banner for a visitor in this state, rendered once."""
@@ -225,6 +226,14 @@ class ConsentKit:
             parts = self.renderer.banner(self.views(root).notice(decision))
             _keep(self._banners, key, parts)
         return parts
+
+    def floating(self, root: str) -> bytes:
+        """The small button that leads back to the choice, rendered once."""
+        html = self._floating.get(root)
+        if html is None:
+            html = self.renderer.floating(self.home(root))
+            _keep(self._floating, root, html)
+        return html
 
     def placeholder(self, root: str, verdict: Verdict, url: str, decision: Decision) -> bytes:
         """What stands in for an embed that sleeps; nothing for what is no embed.
@@ -236,9 +245,13 @@ class ConsentKit:
         name = service.name if service else "" if verdict.services else _host(url)
         if not name:
             return b""
-        missing = [c for c in verdict.categories if not decision.granted(c)]
+        missing = [c for c in verdict.categories if c not in decision.grants]
+        title = ""
+        # A category, and this service alone of it.
+        if service and missing[1:] == [SERVICE + service.id]:
+            missing, title = missing[1:], service.name
         category = missing[0] if len(missing) == 1 and UNCLASSIFIED not in missing else ""
-        title = next((c.title for c in self.policy.categories if c.id == category), "")
+        title = title or next((c.title for c in self.policy.categories if c.id == category), "")
         key = (root, f"{name} {category}", url)
         html = self._placeholders.get(key)
         if html is None:
@@ -277,8 +290,10 @@ def _varies(settings: Settings) -> tuple[bytes, ...]:
     return (b"Cookie", *([b"Sec-GPC"] if honours else []), *([country] if country else []))
 
 
-def _granted(decision: Decision) -> str:
-    return " ".join(key for key, state in decision.states.items() if state == "granted")
+def _named(decision: Decision, state: str) -> str:
+    """The categories in a state, and the services that are asked about one by one."""
+    services = {SERVICE + key: value for key, value in decision.services.items()}
+    return " ".join(key for key, value in {**decision.states, **services}.items() if value == state)
 
 
 def _renderer(settings: BannerSettings) -> Renderer:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from consentkit.banner.view import (
     CategoryView,
     CookieView,
@@ -10,6 +14,7 @@ from consentkit.banner.view import (
     PreferencesView,
     ReceiptView,
     ServiceView,
+    State,
 )
 from consentkit.catalogue import Service
 from consentkit.consent import Decision
@@ -26,14 +31,14 @@ class Views:
     Args:
         policy: the site's policy.
         home: the path of the preferences page.
-        style_sheet: the name of ours.
+        style_sheets: the names of ours, for pages.
     """
 
-    def __init__(self, policy: Policy, home: str, style_sheet: str) -> None:
+    def __init__(self, policy: Policy, home: str, style_sheets: Sequence[str]) -> None:
         settings = policy.settings
         self._policy = policy
         self.home = home
-        self.css_url = f"{home}static/{style_sheet}"
+        self.css_urls = tuple(f"{home}static/{name}" for name in style_sheets)
         self.policy_url = settings.policy.url or f"{self.home}policy"
         self._services = {
             category.id: tuple(map(_service, policy.declared(category.id)))
@@ -46,14 +51,13 @@ class Views:
         settings = self._policy.settings
         return ServiceView(
             id="consentkit",
-            name="Your choice about cookies",
-            provider=settings.site_name or "This site",
-            purposes=("Remembers what you chose here, so that you are not asked on each page.",),
+            ours=True,
+            provider=settings.site_name,
             cookies=tuple(
                 CookieView(
                     name=f"{settings.cookies.prefix}{category.id}",
                     duration=f"{settings.cookies.max_age_days} days",
-                    purpose=f"Your choice about “{category.title or category.id}”",
+                    choice=category.id,
                 )
                 for category in self._policy.choosable
             ),
@@ -70,6 +74,7 @@ class Views:
             preferences_url=self.home,
             categories=self._categories(decision),
             gpc=decision.gpc,
+            layout=settings.banner.layout,
         )
 
     def preferences(
@@ -91,7 +96,8 @@ class Views:
             preferences_url=self.home,
             categories=self._categories(decision),
             gpc=decision.gpc,
-            css_url=self.css_url,
+            css_urls=self.css_urls,
+            theme=settings.banner.theme,
             next=next,
             token=token,
             saved=saved,
@@ -102,7 +108,8 @@ class Views:
         """The generated cookie policy."""
         settings = self._policy.settings
         return PolicyView(
-            css_url=self.css_url,
+            css_urls=self.css_urls,
+            theme=settings.banner.theme,
             site_name=settings.site_name,
             policy_version=settings.policy.version,
             policy_url=settings.policy.url,
@@ -121,7 +128,12 @@ class Views:
                 description=category.description,
                 locked=category.mode == "none",
                 state=decision.states[category.id],
-                services=self._services[category.id],
+                services=tuple(
+                    msgspec.structs.replace(service, state=decision.services.get(service.id))
+                    if decision.services
+                    else service
+                    for service in self._services[category.id]
+                ),
             )
             for category in self._policy.categories
         )
@@ -129,13 +141,20 @@ class Views:
     @staticmethod
     def receipt(event: Event, policy: Policy) -> ReceiptView:
         """The visitor's record of the last choice."""
-        outcome = tuple(
-            (c.id, event.outcome[c.id]) for c in policy.choosable if c.id in event.outcome
-        )
+        outcome: list[tuple[str, State]] = []
+        for category in policy.choosable:
+            key = category.id
+            if key in event.outcome:
+                outcome.append((key, event.outcome[key]))
+            outcome += [
+                (service.name, event.services[service.id])
+                for service in policy.declared(key)
+                if service.id in event.services
+            ]
         return ReceiptView(
             consent_id=event.consent_id,
             time=event.time,
-            outcome=outcome,
+            outcome=tuple(outcome),
             record_id=event.id,
             policy_version=event.policy_version,
         )

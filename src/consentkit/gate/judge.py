@@ -127,7 +127,8 @@ class Judge:
 
     def marked(self, names: bytes) -> Verdict:
         """The verdict on a tag that its author marked with ``data-consent``."""
-        return self._verdict(set(decode_attribute(names).lower().split()), ())
+        needed = self._policy.spelled_out(decode_attribute(names).lower().split())
+        return self._verdict(set(needed), ())
 
     def all(self, verdicts: Iterable[Verdict]) -> Verdict:
         """One verdict that asks for everything that ``verdicts`` ask for."""

@@ -15,6 +15,7 @@ from consentkit.catalogue import Catalogue, Service, Signal, load_catalogue, shi
 from consentkit.errors import Fault, SettingsError
 from consentkit.policy.matcher import Matcher
 from consentkit.policy.regimes import Regimes
+from consentkit.policy.services import LONGEST, SERVICE
 from consentkit.policy.sites import parent_domains, same_site
 from consentkit.settings import UNCLASSIFIED, CategorySettings, Settings, nearest
 
@@ -44,6 +45,7 @@ class Policy:
         self._order = {category.id: place for place, category in enumerate(self.categories)}
         self._check_categories()
         self._declared = frozenset(self.catalogue.declared or ())
+        self._asked = {c.id: self._asked_one_by_one(c.id) for c in self.choosable}
         self.services = tuple(self._gated())
         self.signals = tuple(self._signals())
         advanced = settings.consent_mode.mode == "advanced"
@@ -67,6 +69,21 @@ class Policy:
                 )
         if faults:
             raise SettingsError(tuple(faults))
+
+    def _asked_one_by_one(self, category: str) -> tuple[str, ...]:
+        if self.settings.granularity != "service":
+            return ()
+        asked = tuple(sorted(service.id for service in self.declared(category)))
+        if len(asked) > LONGEST:
+            expected = f"at most {LONGEST} services in a category that are asked about one by one"
+            raise SettingsError(
+                (Fault(path="services", value=f"{len(asked)} in {category!r}", expected=expected),)
+            )
+        return asked
+
+    def asked(self, category: str) -> tuple[str, ...]:
+        """The ids of the services that visitors choose one by one, in order; else none."""
+        return self._asked.get(category, ())
 
     def _gated(self) -> Iterable[Service]:
         services = self.catalogue.services
@@ -120,7 +137,20 @@ class Policy:
         category = service.category if service.category in self._order else UNCLASSIFIED
         if category in self.always or self.catalogue.declared is None:
             return (category,)
-        return (category,) if service.id in self._declared else (category, UNCLASSIFIED)
+        if service.id not in self._declared:
+            return (category, UNCLASSIFIED)
+        one_by_one = service.id in self.asked(category)
+        return (category, f"{SERVICE}{service.id}") if one_by_one else (category,)
+
+    def spelled_out(self, categories: Iterable[str]) -> frozenset[str]:
+        """Categories together with all of their services, where these are asked one by one.
+
+        Whoever names a category alone leaves open which of its services is meant; if one of them
+        is named too, it is meant.
+        """
+        given = frozenset(categories)
+        tokens = {c: {SERVICE + service for service in self.asked(c)} for c in given}
+        return given.union(*(all_ for all_ in tokens.values() if not all_ & given))
 
     def holds_nothing(self, granted: frozenset[str]) -> bool:
         """Whether there is nothing that a visitor who granted all this would be kept from."""
@@ -132,12 +162,13 @@ class Policy:
         return tuple(sorted(set(categories), key=lambda c: (self._order.get(c, last), c)))
 
     def known(self, categories: Iterable[str]) -> frozenset[str]:
-        """The given categories, checked.
+        """The given categories (or services, as ``service:id``), checked and spelled out.
 
         Raises:
             SettingsError: when one of them is no category of the site.
         """
         given = frozenset(categories)
+        services = {SERVICE + service for c in self.choosable for service in self.asked(c.id)}
         faults = tuple(
             Fault(
                 path="granted",
@@ -145,11 +176,11 @@ class Policy:
                 expected="one of the categories " + ", ".join(self._order),
                 suggestion=nearest(category, self._order),
             )
-            for category in sorted(given - self._order.keys())
+            for category in sorted(given - self._order.keys() - services)
         )
         if faults:
             raise SettingsError(faults)
-        return given
+        return self.spelled_out(given)
 
     def fingerprint(self, category: str) -> str:
         """What a choice about ``category`` is about; another list of services is another choice."""

@@ -70,6 +70,12 @@ def cross_checks(settings: Settings, doubtful: frozenset[str] = frozenset()) -> 
     yield from _site(settings)
     if settings.gate == "declared" and settings.services is None and "services" not in doubtful:
         yield _fault("gate", "declared", "'known' or 'strict', or a list of services")
+    by_service = settings.granularity == "service"
+    if by_service and settings.services is None and "services" not in doubtful:
+        yield _fault("granularity", "service", "'category', or a list of services to ask about")
+    if by_service and settings.shared_cache:
+        # Which services were refused only the server can read from a cookie.
+        yield _fault("granularity", "service", "'category', or no shared_cache")
     yield from _categories(settings)
     yield from _services(settings, known="categories" not in doubtful)
     yield from _cookies(settings)

@@ -119,9 +119,18 @@ class ChoiceCookieSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BannerSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the banner is shown: ``texts`` and ``template_dirs`` replace our own."""
+    """How the banner is shown: ``texts`` and ``template_dirs`` replace our own.
+
+    Attributes:
+        layout: where it stands; ``bar-top`` is part of the page's flow, the others lie over it.
+        theme: ``auto`` follows the visitor's system.
+        floating: whether a small button leads back to the choice from every page.
+    """
 
     enabled: bool = True
+    layout: Literal["bar-bottom", "bar-top", "box", "centred"] = "bar-bottom"
+    theme: Literal["auto", "light", "dark"] = "auto"
+    floating: bool = False
     texts: Mapping[str, str] = {}
     template_dirs: tuple[str, ...] = ()
 
@@ -225,28 +234,12 @@ class ConsentModeSettings(_Part, frozen=True, kw_only=True, forbid_unknown_field
     ads_data_redaction: bool = True
 
 
+# Their titles and descriptions are the banner's, in the visitor's language.
 DEFAULT_CATEGORIES = (
-    CategorySettings(
-        id=NECESSARY,
-        title="Necessary",
-        description="Needed for this site to work: security, sign-in, and remembering this choice.",
-        mode="none",
-    ),
-    CategorySettings(
-        id="functional",
-        title="Functional",
-        description="Extras such as videos, maps, chat and forms from other providers.",
-    ),
-    CategorySettings(
-        id="analytics",
-        title="Analytics",
-        description="Shows us how the site is used, so that we can improve it.",
-    ),
-    CategorySettings(
-        id="marketing",
-        title="Marketing",
-        description="Lets us and our partners measure advertising and show you relevant offers.",
-    ),
+    CategorySettings(id=NECESSARY, mode="none"),
+    CategorySettings(id="functional"),
+    CategorySettings(id="analytics"),
+    CategorySettings(id="marketing"),
 )
 
 
@@ -262,6 +255,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         services: ids from the catalogue and own definitions; left out: the whole catalogue.
         gate: ``known`` holds back every catalogued service, ``declared`` only those in
             ``services``, ``strict`` also every third party that is unknown.
+        granularity: whether visitors choose by category, or by each declared service.
         allow: hosts that are never held back.
         regimes: what applies in which countries; elsewhere the modes of ``categories`` do.
         country_header: the request header in which the CDN names the visitor's country.
@@ -282,6 +276,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     categories: tuple[CategorySettings, ...] = DEFAULT_CATEGORIES
     services: tuple[str | ServiceSettings, ...] | None = None
     gate: Literal["known", "strict", "declared"] = "known"
+    granularity: Literal["category", "service"] = "category"
     allow: tuple[str, ...] = ()
     policy: PolicySettings = PolicySettings()
     regimes: tuple[RegimeSettings, ...] = ()
