@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypedDict, Unpack
 
 from consentkit.errors import LogUnreadable
@@ -180,7 +180,7 @@ class Log(Reader, Protocol):
         ...
 
 
-def matches(choices: dict[str, str], wanted: str) -> bool:
+def matches(choices: Mapping[str, str], wanted: str) -> bool:
     """Whether there is a choice for a category or service (see ``Filters``)."""
     name, equals, state = wanted.partition("=")
     return choices.get(name) == state if equals else name in choices
