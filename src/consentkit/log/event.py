@@ -32,7 +32,8 @@ Time = Annotated[
 ]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Key = Annotated[str, Meta(pattern=r"^[!-~]+\Z", max_length=128)]
-Label = Annotated[str, Meta(max_length=256)]
+# A NUL ends a text for some databases, others refuse it.
+Label = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00]*\Z")]
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
     id: Id
     time: Time
-    consent_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    consent_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*\Z")]
     action: Action
     outcome: dict[Key, State]
     services: dict[Key, State] = {}

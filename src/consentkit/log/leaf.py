@@ -165,5 +165,6 @@ def _record(leaf: Leaf, body: bytes, digest: bytes, salt: bytes, personal: bytes
 
 
 def _tidy(text: str) -> str:
-    """Bounded, and without the lone surrogates that undecodable bytes of a request leave."""
-    return text[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
+    """Bounded, without NULs, and without the lone surrogates that undecodable bytes of a request
+    leave."""
+    return text[:_LONGEST].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -86,8 +86,7 @@ _POSTGRESQL = _Kind(
     hash=LargeBinary(32),
     blob=LargeBinary(),
     options={},
-    # A NUL has no place in a text of PostgreSQL's, not even as the result of an escape.
-    derived="left(replace(body, '\\u0000', '\\ufffd')::json ->> '{name}', {longest})",
+    derived="left(body::json ->> '{name}', {longest})",
     derived_object="left(body::json ->> '{name}', {longest})",
 )
 _MARIADB = _Kind(

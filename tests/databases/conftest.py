@@ -1,0 +1,88 @@
+"""Servers, each started when it is first asked for. A missing one fails the tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from consentkit.log import Log, open_log
+from tests.databases.servers import Galera, MariaDB, PostgreSQL
+
+Open = Callable[[], tuple[str, Log]]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def cellar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that other users can get to, as those are that the servers run as."""
+    folder = tmp_path_factory.mktemp("databases")
+    for path in (folder, *folder.parents):
+        if path.owner() == Path(folder).owner() and path.stat().st_mode & 0o700 == 0o700:
+            path.chmod(path.stat().st_mode | 0o011)
+        if path == Path(path.anchor) or path == Path("/tmp"):  # noqa: S108
+            break
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(cellar: Path) -> Iterator[PostgreSQL]:
+    server = PostgreSQL(cellar / "postgresql")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb(cellar: Path) -> Iterator[MariaDB]:
+    server = MariaDB(cellar / "mariadb")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def galera(cellar: Path) -> Iterator[Galera]:
+    cluster = Galera(cellar / "galera")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new log in each kind of store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/consent.db"
+    server: PostgreSQL | MariaDB = request.getfixturevalue(request.param)
+    return server.database(f"log_{next(_numbers)}")
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> PostgreSQL | MariaDB:
+    found: PostgreSQL | MariaDB = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def new_database(server: PostgreSQL | MariaDB) -> str:
+    return server.database(f"log_{next(_numbers)}")
+
+
+@pytest.fixture
+def open_(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Log]]:
+    """Opens logs that are closed after the test."""
+    with ExitStack() as stack:
+
+        def opened(url: str) -> Log:
+            log = open_log(url)
+            stack.callback(log.close)
+            return log
+
+        yield opened
+
+
+@pytest.fixture
+def log(url: str, open_: Callable[[str], Log]) -> Log:
+    return open_(url)
