@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,15 +19,13 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def cellar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that other users can get to, as those are that the servers run as."""
-    folder = tmp_path_factory.mktemp("databases")
-    for path in (folder, *folder.parents):
-        if path.owner() == Path(folder).owner() and path.stat().st_mode & 0o700 == 0o700:
-            path.chmod(path.stat().st_mode | 0o011)
-        if path == Path(path.anchor) or path == Path("/tmp"):  # noqa: S108
-            break
-    return folder
+def cellar() -> Iterator[Path]:
+    """A folder that other users can get to, as those are that the servers run as. pytest's own
+    folders are for its user alone."""
+    with tempfile.TemporaryDirectory(prefix="consentkit-databases-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")

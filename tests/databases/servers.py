@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ def program(name: str, *folders: str) -> str:
     return path
 
 
-def as_user(user: str, command: Sequence[str | Path]) -> list[str]:
+def as_user(user: str, command: Sequence[str]) -> list[str]:
     """The command, run by another user when we are root."""
     prefix: list[str] = []
     if os.geteuid() == 0:
         prefix = [program("setpriv"), f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    return [*prefix, *map(str, command)]
+    return [*prefix, *command]
 
 
 def own(folder: Path, user: str) -> Path:
@@ -95,14 +96,16 @@ class PostgreSQL(Server):
         self.folder = own(folder, "postgres")
         self.port = free_port()
         data = self.folder / "data"
-        initdb = [program("initdb", self._bin), "-D", data, "-A", "trust", "-U", "postgres"]
+        initdb = [program("initdb", self._bin), "-D", str(data), "-A", "trust", "-U", "postgres"]
         options = ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
-        self._run([*initdb, *options])
+        command = as_user("postgres", [*initdb, *options])
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
         self.start()
 
     def start(self) -> None:
-        command = [program("postgres", self._bin), "-D", self.folder / "data", "-p", str(self.port)]
-        options = ["-k", self.folder, "-c", "listen_addresses=127.0.0.1"]
+        data = str(self.folder / "data")
+        command = [program("postgres", self._bin), "-D", data, "-p", str(self.port)]
+        options = ["-k", str(self.folder), "-c", "listen_addresses=127.0.0.1"]
         log = self.folder / "log"
         with log.open("ab") as file:
             self.process = subprocess.Popen(
@@ -128,8 +131,15 @@ class PostgreSQL(Server):
         self.run(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
-    def _run(self, command: Sequence[str | Path]) -> None:
-        subprocess.run(as_user("postgres", command), check=True, capture_output=True, cwd="/")
+    def kill(self) -> None:
+        """Kill the server and all its processes, as a power cut does."""
+        children = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], check=True, capture_output=True
+        )
+        super().kill()
+        for pid in map(int, children.stdout.split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class MariaDB(Server):
@@ -168,7 +178,7 @@ class MariaDB(Server):
             return bool(self.run("SELECT 1"))
         state = self.run("SHOW STATUS LIKE 'wsrep_local_state_comment'")
         ready = self.run("SHOW STATUS LIKE 'wsrep_ready'")
-        return state[0][1] == "Synced" and ready[0][1] == "ON"
+        return (state[0][1], ready[0][1]) == ("Synced", "ON")
 
     def run(self, statement: str, database: str | None = None) -> Any:
         db = pymysql.connect(
