@@ -40,6 +40,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.25
 Result = TypeVar("Result")
 
 
+class _NotMadeError(Exception):
+    """Somebody is making the tables: MariaDB shows each as soon as it is made."""
+
+
 class SqlLog(SqlReader):
     """A log in a database; its tables are made by the first append.
 
@@ -131,11 +135,13 @@ class SqlLog(SqlReader):
             select(head.c.version, head.c.size, head.c.frontier).with_for_update()
         ).fetchall()
         check_version([version for version, _, _ in rows])
+        last = db.execute(
+            select(leaf.c.seq, leaf.c.hash).order_by(leaf.c.seq.desc()).limit(1)
+        ).first()
+        if not rows and last is None:
+            raise _NotMadeError
         if len(rows) == 1:
             _, size, frontier = rows[0]
-            last = db.execute(
-                select(leaf.c.seq, leaf.c.hash).order_by(leaf.c.seq.desc()).limit(1)
-            ).first()
             if size == (0 if last is None else last.seq + 1):
                 prev = b"" if last is None else bytes(last.hash)
                 return Head(size, bytes(frontier), size - 1).tree(), prev
@@ -235,6 +241,9 @@ class SqlLog(SqlReader):
             try:
                 with self._engine.begin() as db:
                     return work(db)
+            except _NotMadeError:
+                self._create(until)
+                continue
             except SQLAlchemyError as error:
                 if says_no_table(error):
                     self._create(until)
