@@ -21,9 +21,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq
 CORE_PIP := .venv-core/bin/python -m pip
 # Tests of what stands on a framework or a server; everything else is the core's.
-BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser
+BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser databases
 
-.PHONY: help demo test strace check lint types layers static unit browser core fuzz bench
+.PHONY: help demo test strace check lint types layers static unit browser databases core fuzz bench
 .PHONY: wheel-check screenshots clean
 .DEFAULT_GOAL := help
 
@@ -34,10 +34,11 @@ demo: .venv/.demo ## a site full of trackers, behind consentkit (ARGS="--help" l
 	@$(BIN)/consentkit demo $(ARGS)
 
 # The tests come last, so that the last line is pytest's summary. The core's are run where no framework
-# is installed, the rest where all are; the browser's driver keeps an event loop of its own running
-# in its process, so these tests are a run of their own.
-test: strace check core .venv/.browser ## everything that CI runs
-	$(BIN)/python -m pytest -n $(JOBS) $(wildcard $(addprefix tests/,$(filter-out browser,$(BEYOND_CORE)))) $(ARGS)
+# is installed, the rest where all are. The databases' tests share their servers, so they run in one
+# process; the browser's driver keeps an event loop of its own running, so its tests are a run too.
+test: strace check core .venv/.browser .venv/.databases ## everything that CI runs
+	$(BIN)/python -m pytest -n $(JOBS) $(wildcard $(addprefix tests/,$(filter-out browser databases,$(BEYOND_CORE)))) $(ARGS)
+	$(BIN)/python -m pytest tests/databases $(ARGS)
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
 
 check: lint types layers static wheel-check ## everything but the tests
@@ -60,10 +61,13 @@ static: ## the built JavaScript and CSS equal a fresh build (skipped, aloud, wit
 	fi
 
 unit: .venv/.dev strace ## the tests without a browser
-	$(BIN)/python -m pytest -n $(JOBS) -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not browser" --ignore=tests/databases $(ARGS)
 
 browser: .venv/.browser ## the tests in Chromium
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
+
+databases: .venv/.databases ## the tests of the log in PostgreSQL, MariaDB and Galera
+	$(BIN)/python -m pytest tests/databases $(ARGS)
 
 core: .venv-core/.core strace ## the core's tests, where no framework is installed
 	.venv-core/bin/python -m pytest -n $(JOBS) $(foreach d,$(BEYOND_CORE),--ignore=tests/$(d)) $(ARGS)
@@ -118,6 +122,12 @@ clean: ## remove what these commands made
 
 .venv/.fuzz: .venv/.dev
 	$(PIP) --group fuzz
+	@touch $@
+
+.venv/.databases: .venv/.dev
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/mariadbd /usr/lib/galera/libgalera_smm.so \
+	    /usr/bin/rsync >/dev/null 2>&1 || scripts/debian-install "database servers for the tests" \
+	    postgresql mariadb-server galera-4 rsync
 	@touch $@
 
 # The browser's driver links a library that a small Debian does not have.
