@@ -32,21 +32,21 @@ def cellar() -> Iterator[Path]:
 def postgresql(cellar: Path) -> Iterator[PostgreSQL]:
     server = PostgreSQL(cellar / "postgresql")
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")
 def mariadb(cellar: Path) -> Iterator[MariaDB]:
     server = MariaDB(cellar / "mariadb")
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")
 def galera(cellar: Path) -> Iterator[Galera]:
     cluster = Galera(cellar / "galera")
     yield cluster
-    cluster.stop()
+    cluster.kill()
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

@@ -67,7 +67,8 @@ def wait_for(what: Callable[[], Any], process: subprocess.Popen[bytes], log: Pat
 
 
 class Server:
-    """A process that can be killed, frozen and started again."""
+    """A process that can be killed, frozen and started again. Its data are not worth an orderly
+    end."""
 
     process: subprocess.Popen[bytes]
 
@@ -77,14 +78,6 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
 
 class PostgreSQL(Server):
@@ -112,12 +105,6 @@ class PostgreSQL(Server):
                 as_user("postgres", [*command, *options]), stdout=file, stderr=file, cwd=self.folder
             )
         wait_for(lambda: self.run("SELECT 1"), self.process, log)
-
-    def stop(self) -> None:
-        # Without waiting for clients: SIGINT is PostgreSQL's "fast" shutdown.
-        self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
 
     def run(self, statement: str, database: str = "postgres") -> list[Any]:
         with psycopg.connect(
@@ -258,7 +245,7 @@ class Galera:
             for number in range(3):
                 self.nodes.append(MariaDB(folder / f"n{number}", node=_Node(number, ports)))
         except BaseException:
-            self.stop()
+            self.kill()
             raise
 
     def database(self, name: str) -> str:
@@ -267,6 +254,6 @@ class Galera:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         return f"mysql+pymysql://root@{hosts}/{name}"
 
-    def stop(self) -> None:
-        for node in reversed(self.nodes):
+    def kill(self) -> None:
+        for node in self.nodes:
             node.kill()

@@ -7,15 +7,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from consentkit.errors import LogError, LogTampered, LogUnavailable, LogUnreadable
 from consentkit.log import Log, open_log, open_reader, verify
+from consentkit.log.sql_schema import tables
 from tests.databases.servers import MariaDB, PostgreSQL
 from tests.databases.test_conformance import fill
 from tests.databases.writing import Writers
@@ -60,7 +60,7 @@ def test_a_server_that_dies_and_comes_back_loses_nothing(
         records = {record.event.id for record in log.records()}
         history.begun += records - set(history.begun)  # the one that made the tables
         history.check(log)
-    assert len(history.acknowledged) > 20
+    assert len({who for who, _ in history.acknowledged}) == 6
 
 
 def test_a_frozen_process_holds_up_the_others_for_a_while_only(
@@ -169,62 +169,54 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def filled() -> dict[str, str]:
+    """The URL of a log of 300 records for each kind of server, when it has been made."""
+    return {}
+
+
+@pytest.fixture
+def whole(server: Server, filled: dict[str, str]) -> Iterator[str]:
+    """A log that may be changed: it is made whole again from copies of its tables."""
+    kind = type(server).__name__
+    if kind not in filled:
+        filled[kind] = server.database("filled")
+        with closing(open_log(filled[kind])) as log:
+            fill(log, 300)
+        for table in TABLES:
+            server.run(
+                f"CREATE TABLE copy_{table} AS SELECT {columns(table)} FROM {table}", "filled"
+            )  # noqa: S608
+    yield filled[kind]
+    for table in TABLES:
+        server.run(f"DELETE FROM {table}", "filled")  # noqa: S608
+        names = columns(table)
+        server.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM copy_{table}", "filled")  # noqa: S608
+
+
+TABLES = [table.name for table in tables("postgresql").metadata.tables.values()]
+
+
+def columns(table: str) -> str:
+    """The columns of a table that the database does not fill itself."""
+    found = tables("postgresql").metadata.tables[table].columns
+    return ", ".join(column.name for column in found if column.computed is None)
+
+
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_is_changed_in_the_database_is_found(
-    server: Server, filled: str, what: str, open_: Callable[[str], Log]
+    server: Server, whole: str, what: str, open_: Callable[[str], Log]
 ) -> None:
     zeros = r"'\x" + "00" * 32 + "'" if isinstance(server, PostgreSQL) else f"x'{'00' * 32}'"
-    url = copy_of(server, filled)
-    assert verify(open_(url)).whole
-    server.run(CHANGES[what].format(zeros=zeros), name_of(url))
-    found = verify(open_(url))
+    assert verify(open_(whole)).whole
+    server.run(CHANGES[what].format(zeros=zeros), "filled")
+    found = verify(open_(whole))
     assert not found.whole
     if what in {"hash", "time", "body", "consent id", "salt", "personal", "missing", "cut off"}:
         assert found.first == 3
     if what == "body":
         with pytest.raises(LogTampered):
-            list(open_(url).records())
-
-
-_copies = iter(range(10**6))
-
-
-@pytest.fixture(scope="module")
-def filled_databases() -> dict[str, str]:
-    return {}
-
-
-@pytest.fixture
-def filled(server: Server, filled_databases: dict[str, str]) -> str:
-    """A log of 300 records, made once for each server."""
-    kind = type(server).__name__
-    if kind not in filled_databases:
-        url = server.database("filled")
-        with closing(open_log(url)) as log:
-            fill(log, 300)
-        filled_databases[kind] = url
-    return filled_databases[kind]
-
-
-def copy_of(server: Server, url: str) -> str:
-    name = f"copy_{next(_copies)}"
-    if isinstance(server, PostgreSQL):
-        server.run(f"CREATE DATABASE {name} TEMPLATE filled")
-    else:
-        server.run(f"CREATE DATABASE {name}")
-        for (table,) in server.run("SHOW TABLES", "filled"):
-            server.run(f"CREATE TABLE {name}.{table} LIKE filled.{table}")
-            columns = _stored_columns(server, table)
-            server.run(
-                f"INSERT INTO {name}.{table} ({columns}) SELECT {columns} FROM {table}",  # noqa: S608
-                "filled",
-            )
-    return url.replace("/filled", f"/{name}")
-
-
-def _stored_columns(server: MariaDB, table: str) -> str:
-    rows: Any = server.run(f"SHOW COLUMNS FROM {table}", "filled")
-    return ", ".join(f"`{row[0]}`" for row in rows if "GENERATED" not in row[5])
+            list(open_(whole).records())
 
 
 def test_only_utf8_is_taken(postgresql: PostgreSQL, open_: Callable[[str], Log]) -> None:
