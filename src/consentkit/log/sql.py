@@ -190,7 +190,6 @@ class SqlLog(SqlReader):
         own = [
             {
                 "seq": record.seq,
-                "consent_id": record.event.consent_id,
                 "salt": record.salt,
                 "body": body(record.personal),
             }

@@ -106,8 +106,6 @@ class Query:
         found: list[tuple[ColumnElement[Any], str]] = []
         if "action" in given:
             found.append((self._tables.leaf.c.action, given["action"]))
-        if "consent_id" in given:
-            found.append((self._tables.personal.c.consent_id, given["consent_id"]))
         for name, (owner, _, nested) in DERIVED.items():
             if name in given and not nested:
                 table = self._tables.leaf if owner == "leaf" else self._tables.personal

@@ -100,7 +100,6 @@ class SqlReader:
                 leaf.c.body,
                 leaf.c.time,
                 leaf.c.action,
-                personal.c.consent_id,
                 personal.c.salt,
                 personal.c.body,
             )

@@ -47,6 +47,7 @@ DERIVED = {
     "policy_version": ("leaf", "policy", False),
     "outcome": ("leaf", "outcome", True),
     "services": ("leaf", "services", True),
+    "consent_id": ("personal", "consent_id", False),
     "language": ("personal", "language", False),
     "page": ("personal", "page", False),
 }
@@ -164,11 +165,9 @@ def tables(dialect: str) -> Tables:
     personal = table(
         "personal",
         Column("seq", BigInteger, primary_key=True, autoincrement=False),
-        Column("consent_id", kind.text(128), nullable=False),
         Column("salt", kind.hash, nullable=False),
         Column("body", kind.body, nullable=False),
         *derived("personal"),
-        Index("consent_log_personal_consent_id", "consent_id", "seq"),
         *indexes("personal", [name for name, (of, _, _) in DERIVED.items() if of == "personal"]),
     )
     notice = table(
