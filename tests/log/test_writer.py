@@ -352,16 +352,26 @@ def test_upkeep_survives_a_log_that_does_not(
     monkeypatch.setattr(log, "maintain", broken)
     upkeep = Upkeep(log, 1, lambda: 0.0)
     upkeep.start()
+    thread = upkeep._thread
+    assert thread is not None
     upkeep.start()
-    names = [t.name for t in threading.enumerate()]
-    assert names.count("consentkit-upkeep") == 1
+    assert upkeep._thread is thread
     until(lambda: len(rounds) > 4)
     upkeep.stop()
-    until(lambda: "consentkit-upkeep" not in [t.name for t in threading.enumerate()])
+    thread.join(60)
+    assert not thread.is_alive()
     assert "down" in caplog.text
+
+
+def test_upkeep_that_nobody_holds_ends(log: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consentkit.log.upkeep._ROUND", 0.001)
+    upkeep = Upkeep(log, None, lambda: 0.0)
+    upkeep.start()
+    thread = upkeep._thread
+    assert thread is not None
     del upkeep
-    Upkeep(log, 1, lambda: 0.0).start()  # held by nobody: its thread ends with it
-    until(lambda: "consentkit-upkeep" not in [t.name for t in threading.enumerate()])
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 FORK = """
