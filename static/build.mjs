@@ -16,7 +16,13 @@ const out = fileURLToPath(new URL("../src/consentkit/static/", import.meta.url))
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["src/consentkit.js", "src/signals.js", "src/consentkit.css", "src/pages.css"],
+  entryPoints: [
+    "src/consentkit.js",
+    "src/signals.js",
+    "src/consentkit.css",
+    "src/pages.css",
+    "src/audit.css",
+  ],
   outdir: out,
   bundle: true,
   minify: true,

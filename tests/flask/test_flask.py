@@ -17,6 +17,7 @@ from flask import (
     render_template_string,
     request,
     send_file,
+    session,
 )
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -255,3 +256,21 @@ def test_wrong_settings() -> None:
         ConsentKit(app)
     assert len(raised.value.faults) == 2
     assert not isinstance(app.wsgi_app, ConsentMiddleware)
+
+
+def test_logins_of_the_app_open_the_pages_for_auditors(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    app.config["CONSENTKIT"] = {**settings(tmp_path), "audit": {}}
+    app.secret_key = "s" * 32
+
+    @app.post("/login")
+    def login() -> str:
+        session["boss"] = True
+        return "hello"
+
+    ConsentKit(app, audit_access=lambda: "read" if session.get("boss") else None)
+    with app.test_client() as client:
+        assert client.get("/consent/audit/api/records").status_code == 401
+        client.post("/login")
+        assert client.get("/consent/audit/api/records").status_code == 200
+        assert client.get("/consent/audit/api/export").status_code == 403

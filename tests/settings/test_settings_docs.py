@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from consentkit.settings import (
+    AuditSettings,
+    AuditTokenSettings,
     BannerSettings,
     CategorySettings,
     CheckpointSettings,
@@ -40,6 +42,8 @@ PARTS: dict[str, type[msgspec.Struct]] = {
     "`cookies`": ChoiceCookieSettings,
     "`log`": LogSettings,
     "`log.checkpoint`": CheckpointSettings,
+    "`audit`": AuditSettings,
+    "`audit.tokens`": AuditTokenSettings,
     "`limits`": LimitSettings,
 }
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.M)

@@ -30,6 +30,7 @@ from consentkit.banner.view import (
     NoticeView,
     PolicyView,
     PreferencesView,
+    ReceiptPageView,
     ServiceView,
     State,
 )
@@ -144,6 +145,12 @@ class Renderer:
             outcome = tuple((titles.get(id_, id_), state) for id_, state in view.receipt.outcome)
         context = {"view": view, "categories": categories, "outcome": outcome}
         return _ascii(self._render("preferences.html", view.language, context))
+
+    def receipt_page(self, view: ReceiptPageView) -> bytes:
+        """The visitor's own records."""
+        titles = {c.id: c.title for c in self._named(view.categories, view.language)}
+        context = {"view": view, "titles": titles}
+        return _ascii(self._render("receipt.html", view.language, context))
 
     def policy_page(self, view: PolicyView) -> bytes:
         """The generated cookie policy."""

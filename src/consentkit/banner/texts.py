@@ -79,13 +79,38 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "receipt_time": "Time",
         "receipt_outcome": "Choice",
         "receipt_version": "Policy version",
-        "receipt_download": "Download your records",
+        "receipt_download": "All your records, with proofs",
+        "records_title": "Your records",
+        "records_intro": (
+            "Everything that we recorded about your choices, the newest first. Each record is a"
+            " leaf of a log that can only be added to; with the file below you or anybody else can"
+            " check that it is in there and was not changed."
+        ),
+        "records_none": "There is no record that belongs to this browser.",
+        "records_json": "Download records and proofs (JSON)",
+        "records_more": "Later records",
+        "records_action": "What happened",
+        "records_place": "Place in the log",
+        "records_place_text": "{place} of {size}",
+        "records_hash": "Hash of the record",
+        "records_root": "Root of the log",
+        "action_accept": "Everything accepted",
+        "action_reject": "Everything rejected",
+        "action_save": "Choice saved",
+        "action_withdraw": "Consent withdrawn",
+        "action_gpc": "Opt-out signal of the browser applied",
+        "action_expire": "Choice expired",
+        "action_forget": "Data erased",
         "forget": "Forget me",
         "forget_text": (
             "This withdraws your consent and erases what could lead from our records to you."
             " You will be asked again on your next visit."
         ),
         "forgotten": "Your data has been erased.",
+        "again_forget": (
+            "Your data could not be erased just now. Nothing was changed; please try again in a"
+            " moment."
+        ),
         # Policy page
         "policy_title": "Cookies and software we use",
         "policy_intro": (

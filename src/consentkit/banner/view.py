@@ -71,6 +71,36 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: str = ""
 
 
+class OwnRecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the visitor's records, and its place in the log."""
+
+    receipt: ReceiptView
+    action: str
+    place: int
+    leaf_hash: str  # hex
+
+
+class ReceiptPageView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is recorded of the visitor."""
+
+    css_urls: tuple[str, ...]
+    theme: Theme = "auto"
+    site_name: str = ""
+    language: str = "en"
+    direction: Direction = "ltr"
+    preferences_url: str
+    categories: tuple[CategoryView, ...]
+    records: tuple[OwnRecordView, ...] = ()  # the newest first
+    size: int = 0  # of the log that they are proved to be in, and its Merkle root in hex
+    root: str = ""
+    json_url: str = ""  # the same with the proofs
+    more_url: str = ""
+    forget_url: str = ""
+    next: str = ""
+    token: str = ""
+    forgotten: bool = False  # they have just been erased
+
+
 class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     """The banner: what is asked, before anything is switched on."""
 

@@ -11,9 +11,11 @@ from typing import Any
 import click
 import msgspec
 
+from consentkit.cli.audit import serve
 from consentkit.cli.erasing import forget, prune
 from consentkit.cli.evidence import EVIDENCE
 from consentkit.cli.log_options import chosen, opened, with_filters, with_log, write
+from consentkit.cli.statistics import stats
 from consentkit.cli.terminal import plain, table
 from consentkit.errors import LogError
 from consentkit.log.export import as_dict
@@ -67,5 +69,5 @@ def show(
                 write([f"{name:{width}}  {plain(value)}".rstrip().encode() + b"\n"])
 
 
-for _command in (*EVIDENCE, forget, prune):
+for _command in (*EVIDENCE, forget, prune, serve, stats):
     log.add_command(_command)

@@ -13,7 +13,7 @@ import click
 from consentkit.cli.terminal import since, until
 from consentkit.log import ACTIONS, Filters, Reader, open_reader
 
-__all__ = ["chosen", "opened", "with_filters", "with_log", "write"]
+__all__ = ["chosen", "log_url", "opened", "with_filters", "with_log", "write"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,6 +68,11 @@ def with_filters(command: Command) -> Command:
 
 def opened(url: str | None, settings_file: Path | None) -> AbstractContextManager[Reader]:
     """The log that the options name, open to be read."""
+    return closing(open_reader(log_url(url, settings_file)))
+
+
+def log_url(url: str | None, settings_file: Path | None) -> str:
+    """The URL of the log that the options name."""
     if (url is None) == (settings_file is None):
         raise click.UsageError("say which log: either --log URL or --settings FILE")
     if settings_file is not None:
@@ -75,7 +80,7 @@ def opened(url: str | None, settings_file: Path | None) -> AbstractContextManage
 
         url = load_settings(settings_file).log.url
     assert url is not None  # noqa: S101 - for the type checker: one of the two was given
-    return closing(open_reader(url))
+    return url
 
 
 def chosen(given: dict[str, Any]) -> Filters:

@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 # Loaded when called for: the demo brings web frameworks along.
 _COMMANDS = {
+    "audit": "consentkit.cli.audit:audit",
     "demo": "consentkit.cli.demo:demo",
     "gate": "consentkit.cli.gate:gate",
     "log": "consentkit.cli.log:log",

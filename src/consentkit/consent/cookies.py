@@ -129,9 +129,16 @@ class ChoiceCookies:
 
     def header(self, category: str, value: str, *, secure: bool) -> str:
         """The ``Set-Cookie`` value that stores a choice."""
+        return self._header(category, value, self._settings.max_age_days * 86_400, secure)
+
+    def expired(self, category: str, *, secure: bool) -> str:
+        """The ``Set-Cookie`` value that deletes it, with the attributes that it was stored with:
+        a name that begins with ``__Host-`` is refused without them (RFC 6265bis 4.1.3)."""
+        return self._header(category, "", 0, secure)
+
+    def _header(self, category: str, value: str, max_age: int, secure: bool) -> str:
         settings = self._settings
-        parts = [f"{self.name(category)}={value}", "Path=/"]
-        parts.append(f"Max-Age={settings.max_age_days * 86_400}")
+        parts = [f"{self.name(category)}={value}", "Path=/", f"Max-Age={max_age}"]
         if settings.domain:
             parts.append(f"Domain={settings.domain.lstrip('.')}")
         if settings.secure is True or (settings.secure == "auto" and secure):

@@ -15,6 +15,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 
 from consentkit.engine import ConsentKit, Exchange, Plan, Reply, Request
 from consentkit.engine.body import Body
@@ -87,8 +88,17 @@ def _kit(given: Any) -> ConsentKit:
     global _made  # noqa: PLW0603
     made = _made
     if made is None or made[0] is not given:
-        made = _made = (given, ConsentKit(given))
+        made = _made = (given, ConsentKit(given, audit_access=_audit_access()))
     return made[1]
+
+
+def _audit_access() -> Callable[[Request], str | None] | None:
+    """What ``CONSENTKIT_AUDIT_ACCESS`` names: a function, or where there is one."""
+    named = getattr(settings, "CONSENTKIT_AUDIT_ACCESS", None)
+    found: Callable[[Request], str | None] | None = (
+        import_string(named) if isinstance(named, str) else named
+    )
+    return found
 
 
 def _request(request: HttpRequest) -> Request:

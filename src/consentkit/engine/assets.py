@@ -9,7 +9,7 @@ from importlib import resources
 
 from msgspec import Struct
 
-__all__ = ["Asset", "asset", "asset_names", "find_asset", "page_styles"]
+__all__ = ["Asset", "asset", "asset_names", "audit_styles", "find_asset", "page_styles"]
 
 _TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
 
@@ -32,17 +32,12 @@ class Asset(Struct, frozen=True, kw_only=True):
 def _assets() -> dict[str, Asset]:
     folder = resources.files("consentkit") / "static"
     found = {}
-    for stem, kind in (
-        ("consentkit", "js"),
-        ("signals", "js"),
-        ("consentkit", "css"),
-        ("pages", "css"),
-    ):
-        content = (folder / f"{stem}.{kind}").read_bytes()
+    for name in ("consentkit.js", "signals.js", "consentkit.css", "pages.css", "audit.css"):
+        stem, _, kind = name.partition(".")
+        content = (folder / name).read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:12]
-        name = f"{stem}.{digest}.{kind}"
-        found[f"{stem}.{kind}"] = Asset(
-            name=name,
+        found[name] = Asset(
+            name=f"{stem}.{digest}.{kind}",
             media_type=_TYPES[kind],
             content=content,
             zipped=gzip.compress(content, mtime=0),
@@ -69,6 +64,12 @@ def asset_names() -> tuple[str, str]:
 def page_styles() -> tuple[str, str]:
     """The names of the style sheets of our own pages, in their order."""
     return _assets()["consentkit.css"].name, _assets()["pages.css"].name
+
+
+@cache
+def audit_styles() -> tuple[str, str]:
+    """The name of the style sheet of the pages for auditors, and of that of banners."""
+    return _assets()["audit.css"].name, _assets()["consentkit.css"].name
 
 
 def find_asset(name: str) -> Asset | None:

@@ -126,7 +126,7 @@ class Choices:
             gpc=before.gpc,
             services={**before.services, **_services(wanted)},
         )
-        cookies += self._deletions(exchange, decision, wanted)
+        cookies += self.deletions(exchange, decision, wanted)
         state = self.state(decision, stored.id if recorded else "")
         return Outcomes(recorded=recorded, cookies=tuple(cookies), state=state, withdrawn=withdrawn)
 
@@ -267,7 +267,7 @@ class Choices:
         secure = exchange.is_secure
         return [cookies.header(key, value, secure=secure) for key, value in values]
 
-    def _deletions(
+    def deletions(
         self, exchange: Exchange, after: Decision, wanted: Mapping[str, Wish]
     ) -> list[str]:
         """Delete the cookies that denied services left on this site.

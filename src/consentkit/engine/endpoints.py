@@ -18,6 +18,7 @@ from consentkit.engine.assets import find_asset
 from consentkit.engine.choices import Choices
 from consentkit.engine.forms import check_origin, read_submission, safe_next, same_origin
 from consentkit.engine.messages import Header, Reply
+from consentkit.engine.receipts import Receipts, wants_json
 from consentkit.engine.views import Views
 from consentkit.errors import RequestRefused
 
@@ -30,6 +31,7 @@ __all__ = ["Endpoints"]
 log = logging.getLogger("consentkit")
 
 _GZIP = re.compile(rb"\s*gzip\s*(?:;(?!\s*q\s*=\s*0(?:\.0*)?\s*\Z).*)?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _HTML = b"text/html; charset=utf-8"
 _JSON = b"application/json"
 _COMMON: tuple[Header, ...] = (
@@ -75,6 +77,7 @@ class Endpoints:
     def __init__(self, kit: ConsentKit) -> None:
         self._kit = kit
         self._choices = Choices(kit)
+        self._receipts = Receipts(kit, self._choices)
 
     def respond(self, exchange: Exchange, path: str, body: bytes) -> Reply:
         """The reply to a request for ``path``, which is the part behind our prefix."""
@@ -99,10 +102,23 @@ class Endpoints:
             return self._choose(exchange, body)
         if path == "/csp" and method == "POST" and self._kit.settings.csp == "report":
             return self._report(exchange, body)
+        if path == "/forget":
+            return self._forget(exchange, body)
+        if self._kit.auditing is not None and (path == "/audit" or path.startswith("/audit/")):
+            home = self._home(exchange)
+            return self._kit.auditing.respond(
+                exchange.request,
+                path.removeprefix("/audit"),
+                body,
+                home=f"{home}audit/",
+                static=f"{home}static/",
+                secure=exchange.is_secure,
+            )
         pages = {
             "/": self._preferences,
             "/state": self._state,
             "/policy": self._policy,
+            "/receipt": self._own_records,
             "gpc": self._gpc,  # other paths start with a slash
         }
         if self._kit.settings.debug:
@@ -159,6 +175,49 @@ class Endpoints:
             return None
         return Views.receipt(records[-1].event, self._kit.policy) if records else None
 
+    def _own_records(self, exchange: Exchange) -> Reply:
+        """The visitor's records with their proofs."""
+        self._limit(exchange)
+        after = exchange.query.get("after", "")
+        receipt = self._receipts.read(exchange, int(after) if _NUMBER.fullmatch(after) else -1)
+        if wants_json(exchange):
+            extra = (b"content-disposition", b'attachment; filename="consent-receipt.json"')
+            return self._json(200, receipt.as_json(), (extra,))
+        view = self._views(exchange).receipt_page(
+            exchange.decision,
+            receipt.records,
+            receipt.checkpoint,
+            more=receipt.more,
+            next=self._next(exchange),
+            token=self._kit.tokens.make(),
+            forgotten="forgotten" in exchange.query,
+        )
+        body = self._kit.renderer.receipt_page(view)
+        return Reply(status=200, headers=_PAGE, body=body)
+
+    def _forget(self, exchange: Exchange, body: bytes) -> Reply:
+        """Erase the visitor's records; as with a choice, no other site can have it done."""
+        if exchange.request.method != "POST":
+            raise RequestRefused(405, "This page can only be posted to.")
+        check_origin(exchange.request)
+        self._limit(exchange)
+        if len(body) > exchange.body_limit:
+            raise RequestRefused(413, "This is too long for a request to be forgotten.")
+        try:
+            erased, cookies = self._receipts.forget(exchange)
+        except Exception:
+            log.exception("a visitor's records could not be erased")
+            return self._try_again(exchange, "again_forget")
+        headers = tuple((b"set-cookie", cookie.encode("ascii")) for cookie in cookies)
+        if _sends_json(exchange) or wants_json(exchange):
+            return self._json(200, {"erased": erased}, headers)
+        location = (b"location", f"{self._home(exchange)}receipt?forgotten=1".encode("ascii"))
+        return Reply(status=303, headers=(*_OWN, *_NOTHING, *headers, location))
+
+    def _limit(self, exchange: Exchange) -> None:
+        if self._kit.rate.take(exchange.request.client):
+            raise RequestRefused(429, "Too many requests in a short time. Please try again later.")
+
     def _policy(self, exchange: Exchange) -> Reply:
         view = self._views(exchange).policy_page(exchange.decision, self._next(exchange))
         return Reply(status=200, headers=_PAGE, body=self._kit.renderer.policy_page(view))
@@ -210,9 +269,7 @@ class Endpoints:
     def _choose(self, exchange: Exchange, body: bytes) -> Reply:
         request = exchange.request
         check_origin(request)
-        wait = self._kit.rate.take(request.client)
-        if wait:
-            raise RequestRefused(429, "Too many choices in a short time. Please try again later.")
+        self._limit(exchange)
         if len(body) > exchange.body_limit:
             raise RequestRefused(413, "This is too long for a choice.")
         policy = self._kit.policy
@@ -251,7 +308,8 @@ class Endpoints:
         reply = self._message(exchange, refusal.status, "failed", text)
         extra: tuple[Header, ...] = ()
         if refusal.status == 405:
-            extra = ((b"allow", b"GET, HEAD, POST" if path == "/" else b"GET, HEAD"),)
+            allowed = {"/": b"GET, HEAD, POST", "/forget": b"POST"}.get(path, b"GET, HEAD")
+            extra = ((b"allow", allowed),)
         elif refusal.status == 429:
             extra = ((b"retry-after", b"60"),)
         return Reply(status=reply.status, headers=(*reply.headers, *extra), body=reply.body)

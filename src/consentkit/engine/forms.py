@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +18,14 @@ from consentkit.errors import RequestRefused
 from consentkit.log import Source
 from consentkit.policy import SERVICE
 
-__all__ = ["Submission", "check_origin", "read_submission", "safe_next", "same_origin"]
+__all__ = [
+    "Submission",
+    "check_origin",
+    "form_fields",
+    "read_submission",
+    "safe_next",
+    "same_origin",
+]
 
 _ACTIONS = ("accept", "reject", "save", "gpc")
 _SOURCES: dict[str, Source] = {s: s for s in ("banner", "preferences", "embed", "api")}
@@ -171,6 +179,26 @@ def read_submission(
         source=_SOURCES[source],
         json=media_type == _JSON,
     )
+
+
+def form_fields(request: Request, body: bytes, names: Sequence[str]) -> dict[str, str]:
+    """The fields of a form; one that is not there is empty.
+
+    Raises:
+        RequestRefused: 400 for what cannot be read or is not asked for, 415 for another type.
+    """
+    media_type = request.header(b"content-type").partition(b";")[0].strip().lower()
+    if media_type != _FORM.encode():
+        raise RequestRefused(415, f"Send this as {_FORM}.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+        )
+    except ValueError as error:
+        raise RequestRefused(400, "This form could not be read.") from error
+    if len({name for name, _ in pairs}) != len(pairs) or not {n for n, _ in pairs} <= set(names):
+        raise RequestRefused(400, "This form has other fields than it should.")
+    return {**dict.fromkeys(names, ""), **dict(pairs)}
 
 
 def _form_fields(body: bytes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from consentkit.banner.render import BannerParts, Renderer
 from consentkit.consent import ChoiceCookies, Decider, Decision, Signals, nothing_granted
 from consentkit.consent.signals import parse_cookies, sends_gpc
 from consentkit.engine.assets import asset_names, page_styles
+from consentkit.engine.audit import Access, AuditAccess, Auditing, make_auditing
 from consentkit.engine.csp import Fence, may_inline, nonce_of
 from consentkit.engine.endpoints import Endpoints
 from consentkit.engine.exchange import Exchange
@@ -33,7 +34,7 @@ from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
 from consentkit.gate import Verdict
 from consentkit.gate.urls import locate_text
-from consentkit.log import Checkpoints, Log, new_id, open_log, open_spool
+from consentkit.log import Checkpoints, Log, erasure, new_id, open_log, open_spool
 from consentkit.policy import SERVICE, Policy, country_of
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
@@ -57,6 +58,8 @@ class ConsentKit:
         settings: a dict, :class:`Settings`, or the path of a TOML file.
         log: where choices are recorded; opened from ``settings.log`` when left out.
         clock: seconds since 1970.
+        audit_access: the site's own word on who may see the pages for auditors: is given a
+            request, returns ``read``, ``export``, ``erase`` or None.
 
     Raises:
         SettingsError: with every mistake in the settings.
@@ -68,6 +71,7 @@ class ConsentKit:
         *,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
+        audit_access: AuditAccess | None = None,
     ) -> None:
         self.settings = load_settings(settings)
         self.clock = clock
@@ -84,6 +88,7 @@ class ConsentKit:
         self.cookies = ChoiceCookies(self.settings.secret_keys, self.settings.cookies, clock)
         self._decider = Decider(self.policy, self.cookies)
         self._country = self.settings.country_header.lower().encode("ascii")
+        self.checkpoints = checkpoints
         self.recorder = Recorder(
             store,
             open_spool(own.url, own.spool) if log is None else None,
@@ -112,11 +117,34 @@ class ConsentKit:
         self.nothing = nothing_granted(self.policy)
         self.reports = Reports()
         self.reporting = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
+        self.auditing = self._auditing(audit_access)
         self.endpoints = Endpoints(self)
         if self.settings.debug:
             logging.getLogger("consentkit").warning(
                 "debug is on: pages tell every visitor what was held back and why"
             )
+
+    def _auditing(self, ask: AuditAccess | None) -> Auditing | None:
+        settings = self.settings
+        if settings.audit is None:
+            return None
+        return make_auditing(
+            self.recorder.store,
+            settings.audit,
+            Access(settings.audit, settings.secret_keys, ask, wall=self.clock),
+            checkpoints=self.checkpoints,
+            url=settings.log.url,
+            forget=self._forget,
+            clock=self.clock,
+            site_name=settings.site_name,
+            theme=settings.banner.theme,
+            body_limit=settings.limits.body_bytes,
+        )
+
+    def _forget(self, consent_id: str) -> int:
+        """Erase a visitor's records, as somebody asked the site to."""
+        event, notice = erasure(self.settings.policy.version, self.clock)
+        return self.recorder.forget(consent_id, event, notice)
 
     def begin(self, request: Request) -> Exchange:
         """Look at a request. Never raises; its visitor's decision is made when it is needed."""

@@ -10,15 +10,18 @@ from consentkit.banner.view import (
     CategoryView,
     CookieView,
     NoticeView,
+    OwnRecordView,
     PolicyView,
     PreferencesView,
+    ReceiptPageView,
     ReceiptView,
     ServiceView,
     State,
 )
 from consentkit.catalogue import Service
 from consentkit.consent import Decision
-from consentkit.log.event import Event
+from consentkit.log.checkpoint import Checkpoint
+from consentkit.log.event import Event, Record
 from consentkit.policy import Policy
 from consentkit.settings import NECESSARY
 
@@ -102,6 +105,47 @@ class Views:
             token=token,
             saved=saved,
             receipt=receipt,
+            receipt_url=f"{self.home}receipt" if receipt else "",
+            forget_url=f"{self.home}forget" if receipt else "",
+        )
+
+    def receipt_page(
+        self,
+        decision: Decision,
+        records: Sequence[Record],
+        checkpoint: Checkpoint | None,
+        *,
+        more: int | None = None,
+        next: str = "",  # noqa: A002 - the name of the form field
+        token: str = "",
+        forgotten: bool = False,
+    ) -> ReceiptPageView:
+        """The visitor's records, the newest first."""
+        settings = self._policy.settings
+        url = f"{self.home}receipt"
+        return ReceiptPageView(
+            css_urls=self.css_urls,
+            theme=settings.banner.theme,
+            site_name=settings.site_name,
+            preferences_url=self.home,
+            categories=self._categories(decision),
+            records=tuple(
+                OwnRecordView(
+                    receipt=self.receipt(record.event, self._policy),
+                    action=record.event.action,
+                    place=record.seq,
+                    leaf_hash=record.leaf_hash.hex(),
+                )
+                for record in reversed(records)
+            ),
+            size=checkpoint.size if checkpoint else 0,
+            root=checkpoint.root.hex() if checkpoint else "",
+            json_url=f"{url}?format=json" if records else "",
+            more_url=f"{url}?after={more}" if more is not None else "",
+            forget_url=f"{self.home}forget" if records else "",
+            next=next,
+            token=token,
+            forgotten=forgotten,
         )
 
     def policy_page(self, decision: Decision, back_url: str) -> PolicyView:

@@ -13,7 +13,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
@@ -28,13 +28,16 @@ from consentkit.log.sql_engine import Engine
 from consentkit.log.sql_failures import Failure, judge, says_no_table
 from consentkit.log.sql_reader import SqlReader, check_version, record_of
 from consentkit.log.sql_schema import BLOCK_BITS, SCHEMA_VERSION
-from consentkit.log.store import Head
+from consentkit.log.sql_tally import add_tallies, tally_tables
+from consentkit.log.store import Head, Key
+from consentkit.log.tally import summarise
 
 __all__ = ["SqlLog"]
 
 log = logging.getLogger("consentkit")
 
 _PRUNED_AT_ONCE = 1000
+_COUNTING = 5.0  # seconds that a round of counting may take
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.25
 
 Result = TypeVar("Result")
@@ -116,7 +119,20 @@ class SqlLog(SqlReader):
         return pruned
 
     def maintain(self) -> None:
-        """Nothing: these databases look after themselves."""
+        """Count records; for the rest these databases look after themselves."""
+        if self.head().size:
+            summarise(self, _COUNTING)
+
+    def add_tallies(self, start: int, end: int, tallies: Mapping[Key, int]) -> bool:
+        """Keep the tallies of some records. See ``Log.add_tallies``."""
+        kept = tally_tables(self._engine.dialect)
+        if start == 0:
+            try:
+                with self._engine.begin() as db:
+                    kept.metadata.create_all(db)
+            except SQLAlchemyError as error:  # somebody else is making them, or nobody may
+                raise LogUnavailable(f"the consent log cannot be counted: {error}") from error
+        return self._transact(lambda db: add_tallies(db, kept, start, end, tallies))
 
     def _entry(self, event: Event, notice: Notice) -> Entry:
         return make_entry(event, notice, self._random_bytes(SALT_BYTES))

@@ -19,7 +19,16 @@ from consentkit.log.sql_engine import Engine
 from consentkit.log.sql_failures import Failure, judge, says_no_table
 from consentkit.log.sql_query import Query, fits
 from consentkit.log.sql_schema import BLOCK_BITS, SCHEMA_VERSION, tables
-from consentkit.log.store import SUBTREE_LEVELS, Filters, Head, LogDamaged, Row
+from consentkit.log.sql_tally import counts_of, tallies_query, tally_tables
+from consentkit.log.store import (
+    SUBTREE_LEVELS,
+    Count,
+    Filters,
+    Head,
+    LogDamaged,
+    Row,
+    Step,
+)
 
 __all__ = ["SqlReader", "bytes_of", "record_of"]
 
@@ -88,6 +97,20 @@ class SqlReader:
             raise LogDamaged(f"there should be one head of the log, not {len(rows)}")
         size, frontier, place = rows[0]
         return Head(size, bytes(frontier), place)
+
+    def tallies(
+        self, dimension: str, since: str, until: str, step: Step
+    ) -> tuple[int, list[Count]]:
+        """How many records are tallied, and the sums of their tallies."""
+        kept = tally_tables(self._engine.dialect)
+        try:
+            with self._engine.connect() as db:
+                rows = db.execute(tallies_query(kept, dimension, since, until, step)).fetchall()
+        except SQLAlchemyError as error:
+            if says_no_table(error):
+                return 0, []
+            raise LogUnavailable(f"the consent log cannot be read: {error}") from error
+        return counts_of(rows)
 
     def rows(self, start: int | None, limit: int) -> Sequence[Row]:
         """Stored rows in the order of their sequence numbers."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Unpack
@@ -29,11 +29,14 @@ from consentkit.log.sqlite_handle import Handle
 from consentkit.log.sqlite_query import RECORD, places_of
 from consentkit.log.sqlite_reader import SqliteReader
 from consentkit.log.sqlite_schema import BLOCK_BITS, ERASE, ERASED, PRUNE
-from consentkit.log.store import SUBTREE_LEVELS, Filters, Head, Row
+from consentkit.log.sqlite_tally import add_tallies
+from consentkit.log.store import SUBTREE_LEVELS, Count, Filters, Head, Key, Row, Step
+from consentkit.log.tally import summarise
 
 __all__ = ["SqliteLog"]
 
 _PRUNED_AT_ONCE = 1000
+_COUNTING = 5.0  # seconds that a round of counting may take; each of its transactions is short
 _DISTANCE = 500  # rows; three pages of a database hold far fewer
 _WAL_BYTES = 4 * 1024 * 1024  # SQLite's own checkpoints, each 1000 pages, keep it below this
 
@@ -111,11 +114,18 @@ class SqliteLog:
         return pruned
 
     def maintain(self) -> None:
-        """Give back the room of a write-ahead log that long readers let grow."""
+        """Give back the room of a write-ahead log that long readers let grow; count records."""
         wal = self.path.with_name(self.path.name + "-wal")
         with suppress(OSError):
             if wal.stat().st_size > _WAL_BYTES:
                 self._empty_journal(0.0)
+        if self.path.exists():
+            summarise(self, _COUNTING)
+
+    def add_tallies(self, start: int, end: int, tallies: Mapping[Key, int]) -> bool:
+        """Keep the tallies of some records. See ``Log.add_tallies``."""
+        with self._transaction() as db:
+            return add_tallies(db, start, end, tallies)
 
     def _entry(self, event: Event, notice: Notice) -> _Entry:
         event.check()
@@ -213,6 +223,12 @@ class SqliteLog:
     def subtrees(self, level: int, start: int, count: int) -> list[bytes]:
         """The stored roots of perfect subtrees."""
         return self._reader.subtrees(level, start, count)
+
+    def tallies(
+        self, dimension: str, since: str, until: str, step: Step
+    ) -> tuple[int, list[Count]]:
+        """How many records are tallied, and the sums of their tallies."""
+        return self._reader.tallies(dimension, since, until, step)
 
     def notice_keys(self) -> set[tuple[str, str]]:
         """Hash and language of every stored notice."""

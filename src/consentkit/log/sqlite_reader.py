@@ -29,7 +29,8 @@ from consentkit.log.sqlite_files import frames_cut_off
 from consentkit.log.sqlite_handle import Handle
 from consentkit.log.sqlite_query import OWN_BODY, PERSONAL, RECORD, Query
 from consentkit.log.sqlite_schema import DAMAGED, SCHEMA_VERSION, migrate, version_of
-from consentkit.log.store import Filters, Head, LogDamaged, Row
+from consentkit.log.sqlite_tally import read_tallies
+from consentkit.log.store import Count, Filters, Head, LogDamaged, Row, Step
 
 __all__ = ["SqliteReader"]
 
@@ -100,6 +101,12 @@ class SqliteReader:
         if (count, one) != (1, 1):
             raise LogDamaged(f"there should be one head of the log, not {count}")
         return Head(size, frontier, last)
+
+    def tallies(
+        self, dimension: str, since: str, until: str, step: Step
+    ) -> tuple[int, list[Count]]:
+        """How many records are tallied, and the sums of their tallies."""
+        return read_tallies(self._fetch, dimension, since, until, step)
 
     # Verification
 

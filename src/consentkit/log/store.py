@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypedDict, Unpack
+from typing import Literal, NamedTuple, Protocol, TypedDict, Unpack
 
 from consentkit.errors import LogUnreadable
 from consentkit.log.event import Event, Notice, Record
@@ -14,12 +14,15 @@ from consentkit.log.merkle import Frontier
 
 __all__ = [
     "SUBTREE_LEVELS",
+    "Count",
     "Filters",
     "Head",
+    "Key",
     "Log",
     "LogDamaged",
     "Reader",
     "Row",
+    "Step",
     "matches",
 ]
 
@@ -60,6 +63,30 @@ class Head(NamedTuple):
             return Frontier(self.size, self.frontier)
         except ValueError as error:
             raise LogDamaged(f"the head of the log is damaged: {error}") from error
+
+
+Step = Literal["day", "month", "total"]
+"""What a period of the statistics is."""
+
+
+class Key(NamedTuple):
+    """What a tally counts. Without a category: records; with one: those with this outcome."""
+
+    dimension: str
+    day: str
+    value: str
+    category: str
+    state: str
+
+
+class Count(NamedTuple):
+    """One number of the statistics: ``value`` is that of what they are asked by."""
+
+    period: str
+    value: str
+    category: str
+    state: str
+    number: int
 
 
 class Filters(TypedDict, total=False):
@@ -130,6 +157,19 @@ class Reader(Protocol):
         """
         ...
 
+    def tallies(
+        self, dimension: str, since: str, until: str, step: Step
+    ) -> tuple[int, list[Count]]:
+        """How many records, from the first on, are tallied, and the sums of their tallies.
+
+        Args:
+            dimension: one of ``tally.DIMENSIONS``.
+            since: the first day.
+            until: the day after the last.
+            step: what to sum up to.
+        """
+        ...
+
     def notice_keys(self) -> set[tuple[str, str]]:
         """Hash and language of every stored notice."""
         ...
@@ -172,6 +212,11 @@ class Log(Reader, Protocol):
         """Erase the records with a time before this one; only their places and hashes stay, so that
         the tree does. Returns how many; in small transactions, so that others can append
         meanwhile, and a failure in the midst leaves the rest for the next time."""
+        ...
+
+    def add_tallies(self, start: int, end: int, tallies: Mapping[Key, int]) -> bool:
+        """Add the tallies of the records from ``start`` to before ``end``. False, and nothing is
+        done, when those before ``start`` are not what is tallied now."""
         ...
 
     def maintain(self) -> None:

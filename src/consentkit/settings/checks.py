@@ -85,6 +85,7 @@ def cross_checks(settings: Settings, doubtful: frozenset[str] = frozenset()) -> 
     if "services" not in doubtful and "csp" not in doubtful:
         yield from _csp(settings)
     yield from _checkpoint(settings.log.checkpoint)
+    yield from _audit(settings)
     if not doubtful:
         yield from _texts(settings)
 
@@ -212,6 +213,17 @@ def _checkpoint(checkpoint: CheckpointSettings) -> Iterator[Fault]:
     if all(urls) and (checkpoint.to or checkpoint.key):
         expected = "a file or a folder among them: there the last checkpoint is found again"
         yield _fault(f"{path}.to", checkpoint.to, expected)
+
+
+def _audit(settings: Settings) -> Iterator[Fault]:
+    tokens = settings.audit.tokens if settings.audit else ()
+    for key in ("name", "hash"):
+        seen = set()
+        for i, token in enumerate(tokens):
+            if (value := getattr(token, key)) in seen:
+                path = f"audit.tokens[{i}].{key}"
+                yield _fault(path, value, f"a {key} that is not used twice")
+            seen.add(value)
 
 
 def _texts(settings: Settings) -> Iterator[Fault]:

@@ -11,6 +11,8 @@ __all__ = [
     "GPC",
     "NECESSARY",
     "UNCLASSIFIED",
+    "AuditSettings",
+    "AuditTokenSettings",
     "BannerSettings",
     "CategorySettings",
     "CheckpointSettings",
@@ -234,6 +236,35 @@ class ConsentModeSettings(_Part, frozen=True, kw_only=True, forbid_unknown_field
     ads_data_redaction: bool = True
 
 
+class AuditTokenSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token that opens the pages for auditors, as ``consentkit audit token`` makes them.
+
+    Attributes:
+        name: whose it is, for the list of who read what.
+        hash: SHA-256 of the token, in hex; the token itself is in no file.
+        role: ``read``, ``export`` (reads too) or ``erase`` (exports and reads too).
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    role: Literal["read", "export", "erase"] = "read"
+
+
+class AuditSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pages for auditors. Where this part is left out, there are none.
+
+    Attributes:
+        tokens: who may see them, besides those whom the site itself lets in.
+        session_minutes: how long a login lasts.
+        access_log: a file for who read what; True: beside the log's own file; False: none, Python's
+            logger ``consentkit.audit`` alone has it.
+    """
+
+    tokens: tuple[AuditTokenSettings, ...] = ()
+    session_minutes: Annotated[int, Meta(ge=1, le=43_200)] = 480
+    access_log: bool | Annotated[str, Meta(min_length=1)] = True
+
+
 # Their titles and descriptions are the banner's, in the visitor's language.
 DEFAULT_CATEGORIES = (
     CategorySettings(id=NECESSARY, mode="none"),
@@ -268,6 +299,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bots: whether crawlers get the banner; their pages are gated either way.
         on_unprotected: what to do with an HTML page that cannot be read (an unknown encoding):
             send it under a policy that stops all third parties, or answer 503.
+        audit: the pages for auditors; None: there are none.
     """
 
     secret_keys: Annotated[tuple[Secret, ...], Meta(min_length=1)]
@@ -290,5 +322,6 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bots: Literal["no-banner", "banner"] = "no-banner"
     on_unprotected: Literal["serve", "503"] = "serve"
     log: LogSettings = LogSettings()
+    audit: AuditSettings | None = None
     shared_cache: bool = False
     debug: bool = False

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -16,6 +17,7 @@ from consentkit.settings.checks import cross_checks, nearest, show
 from consentkit.settings.model import (
     DEFAULT_CATEGORIES,
     NECESSARY,
+    AuditTokenSettings,
     CategorySettings,
     CookieSettings,
     RegimeSettings,
@@ -182,6 +184,8 @@ class _Reader:
         part: type[Struct] | None = _PARTS.get(path)
         if part is None and path.startswith("services[") and path.endswith("].cookies"):
             part = CookieSettings
+        if path == "audit.tokens":
+            part = AuditTokenSettings
         if isinstance(value, (list, tuple)):
             if part is not None:
                 return tuple(self._entry(part, v, f"{path}[{i}]") for i, v in enumerate(value))
@@ -191,8 +195,8 @@ class _Reader:
                     self._value(item, each, f"{path}[{i}]")
                 if len(self.faults) > before:
                     return None
-        if isinstance(kind, type) and issubclass(kind, Struct):
-            return self._entry(kind, value, path)
+        if (struct := _struct_type(kind)) is not None and value is not None:
+            return self._entry(struct, value, path)
         if get_origin(kind) is Mapping and isinstance(value, Mapping):
             before = len(self.faults)
             item = get_args(kind)[1]
@@ -223,6 +227,8 @@ class _Reader:
             expected = "one of " + ", ".join(choices)
         elif "matching regex" in expected:
             expected = "a name such as " + ("'consent_'" if "prefix" in path else "'analytics'")
+            if path.startswith("audit."):
+                expected = "a hash as 'consentkit audit token' prints it"
         expected = re.sub(r"`([^`]*)`", _plain, expected)
         shown = _hidden(value) if _is_secret(path) else show(value)
         hint = nearest(value, choices) if isinstance(value, str) else ""
@@ -230,6 +236,12 @@ class _Reader:
 
     def _fault(self, path: str, value: str, expected: str, suggestion: str = "") -> None:
         self.faults.append(Fault(path=path, value=value, expected=expected, suggestion=suggestion))
+
+
+def _struct_type(kind: Any) -> type[Struct] | None:
+    """The struct that a value has to be, if it may be one."""
+    kinds = [kind, *get_args(kind)] if isinstance(kind, UnionType) else [kind]
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, Struct)), None)
 
 
 def _item_type(kind: Any) -> Any:
@@ -265,6 +277,7 @@ _CHOICES = {
     "gate": ("known", "strict", "declared"),
     "csp": ("off", "derive", "enforce", "report"),
     "consent_mode.mode": ("basic", "advanced", "off"),
+    "role": ("read", "export", "erase"),
     "bots": ("no-banner", "banner"),
     "on_unprotected": ("serve", "503"),
     "cookies.same_site": ("Lax", "Strict", "None"),
@@ -286,7 +299,8 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _is_secret(path: str, meant: str = "") -> bool:
-    return meant == "secret_keys" or "secret" in path.lower()
+    # Whoever writes the token where its hash belongs is not to find it in a log file.
+    return meant == "secret_keys" or "secret" in path.lower() or path.startswith("audit.tokens[")
 
 
 def _hidden(value: Any) -> str:
