@@ -114,31 +114,8 @@ export function start(rules) {
     const asleep = [...document.querySelectorAll("[data-consent]"), ...holding.held.keys()];
     if (!asleep.some((each) => allows(current, each.getAttribute("data-consent")))) return replay();
     fetched()
-      .then(({ revive }) => {
-        const done = revive(current);
-        for (const button of document.querySelectorAll("[data-consentkit-grant]")) {
-          if (allows(current, button.getAttribute("data-consentkit-grant"))) unveil(button);
-        }
-        return done;
-      })
+      .then(({ revive }) => revive(current))
       .then(replay, () => location.reload());
-  }
-
-  /**
-   * Takes the placeholder of an embed away.
-   *
-   * @param {Element} button in it
-   * @param {(frame: Element) => void} [before] what is done to the embed before
-   */
-  function unveil(button, before) {
-    const embed = button.closest("[data-consentkit=embed]");
-    const frame = [embed?.nextElementSibling, embed?.previousElementSibling].find(
-      (each) => each instanceof HTMLIFrameElement,
-    );
-    if (frame) before?.(frame);
-    // Whoever asked for it by keyboard goes on in it, not at the top of the page.
-    if (embed?.contains(document.activeElement)) /** @type {HTMLElement} */ (frame)?.focus();
-    embed?.remove();
   }
 
   /** @param {string} name */
@@ -208,7 +185,7 @@ export function start(rules) {
     if (!(event.target instanceof Element)) return;
     const load = event.target.closest("[data-consentkit-once]");
     if (load) {
-      void fetched().then(({ once }) => unveil(load, once));
+      void fetched().then(({ once }) => once(load));
       live.textContent = load.getAttribute("data-consentkit-once");
     }
     const wanted = event.target.closest("[data-consentkit-grant]")?.getAttribute("data-consentkit-grant");
