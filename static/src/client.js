@@ -2,17 +2,25 @@
  * The client's wiring: forms, buttons, other tabs, and the small interface for the site's code.
  */
 
-import { allows, fresh, readCookies, words } from "./state.js";
+import { record } from "./calls.js";
 import { objects } from "./gpc.js";
-import { revive } from "./revive.js";
+import { guard, holding } from "./guard.js";
+import { jar, sweep } from "./leftovers.js";
+import { judges } from "./rules.js";
+import { allows, fresh, readCookies, words } from "./state.js";
+import { watch } from "./swaps.js";
 import { send, submit } from "./send.js";
-import { close, listen, open } from "./preferences.js";
 
 /** @typedef {import("./state.js").Categories} Categories */
+/** @typedef {ReturnType<typeof import("./later.js").connect>} Later */
 
-/** Listens and publishes window.consentkit. Called once a page. */
-export function start() {
-  const me = /** @type {HTMLElement | null} */ (
+/**
+ * Stands guard, listens and publishes window.consentkit. Called once a page, before its scripts.
+ *
+ * @param {import("./matcher.js").Rules} rules
+ */
+export function start(rules) {
+  const me = /** @type {HTMLScriptElement | null} */ (
     document.currentScript ?? document.querySelector("script[data-consentkit=client]")
   );
   const root = document.documentElement;
@@ -22,10 +30,17 @@ export function start() {
   const prints = me?.dataset.prints;
   const shared = prints !== undefined;
 
-  let cookies = readCookies(document.cookie, prefix);
+  let cookies = readCookies(jar(), prefix);
   /** @type {Categories} */
   let current = given() ?? (shared ? fresh(cookies, prints) : cookies.categories);
   let busy = false;
+  /** @type {Later | undefined} */
+  let later;
+
+  const judge = judges(rules, () => current, me?.dataset.site ?? "");
+  if (rules.guard) guard(judge.url, judge.cookie);
+  const { replay, forget } = record(rules.calls, () => current, () => !!later?.ours());
+  sweep(judge);
 
   /** What the server says; it knows which cookies are still good, and the browser does not. */
   function given() {
@@ -56,26 +71,18 @@ export function start() {
    */
   function follow(categories, message, open) {
     current = categories;
-    cookies = readCookies(document.cookie, prefix);
-    close(); // before anything is said: what lies behind a dialog is not read out
+    cookies = readCookies(jar(), prefix);
+    sweep(judge);
+    forget();
+    emit("consentkit:before");
+    later?.close(); // before anything is said: what lies behind a dialog is not read out
     const box = banner();
     live.textContent = message || box?.dataset.consentkitSaved || "";
     if (!open) {
       root.setAttribute("data-consentkit-state", "set");
       if (box) box.hidden = true;
     }
-    for (const button of document.querySelectorAll("[data-consentkit-grant]")) {
-      const embed = button.closest("[data-consentkit=embed]");
-      if (!embed || !allows(current, button.getAttribute("data-consentkit-grant"))) continue;
-      const frames = [embed.nextElementSibling, embed.previousElementSibling];
-      if (embed.contains(document.activeElement)) {
-        // Whoever asked for it by keyboard goes on in it, not at the top of the page.
-        queueMicrotask(() => frames.find((each) => each instanceof HTMLIFrameElement)?.focus());
-      }
-      embed.remove();
-    }
-    emit("consentkit:before");
-    void revive(current);
+    awaken();
     emit("consentkit:change");
   }
 
@@ -85,7 +92,30 @@ export function start() {
     root.setAttribute("data-consentkit-state", open ? "unset" : "set");
     const box = banner();
     if (box) box.hidden = !open;
-    void revive(current);
+    awaken();
+  }
+
+  /** What brings things to life, and the dialog: fetched when there is a use for them. */
+  async function fetched() {
+    const { connect } = await import(new URL(rules.later, me?.src).href);
+    return (later ??= /** @type {Later} */ (connect(holding)));
+  }
+
+  /** Shows the choices, over the page. */
+  function show() {
+    fetched().then(
+      ({ open }) => open(home),
+      () => location.assign(home),
+    );
+  }
+
+  /** Brings to life what is granted; without what it takes, a new page has it alive. */
+  function awaken() {
+    const asleep = [...document.querySelectorAll("[data-consent]"), ...holding.held.keys()];
+    if (!asleep.some((each) => allows(current, each.getAttribute("data-consent")))) return replay();
+    fetched()
+      .then(({ revive }) => revive(current))
+      .then(replay, () => location.reload());
   }
 
   /** @param {string} name */
@@ -106,6 +136,7 @@ export function start() {
     if (field instanceof HTMLInputElement) choice.token = field.value;
     /** @type {import("./send.js").Answer} */
     let answer;
+    if (choice.action !== "reject" && choice.action !== "gpc") fetched().catch(() => {});
     try {
       answer = await send(url, choice);
     } catch {
@@ -121,8 +152,11 @@ export function start() {
       (category) => answer.categories[category] === "granted" && current[category] !== "granted",
     );
     // Under a policy without what was not granted, it cannot come alive on this page.
-    if (answer.reload || (more && me?.dataset.reload !== undefined)) location.reload();
-    else follow(answer.categories, answer.message, answer.open);
+    if (answer.reload || (more && me?.dataset.reload !== undefined)) {
+      current = answer.categories; // what still runs sets no more cookies
+      sweep(judge);
+      location.reload();
+    } else follow(answer.categories, answer.message, answer.open);
   }
 
   /** In the capture phase on window: scripts that take over every form of a site come later. */
@@ -149,6 +183,11 @@ export function start() {
 
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element)) return;
+    const load = event.target.closest("[data-consentkit-once]");
+    if (load) {
+      void fetched().then(({ once }) => once(load));
+      live.textContent = load.getAttribute("data-consentkit-once");
+    }
     const wanted = event.target.closest("[data-consentkit-grant]")?.getAttribute("data-consentkit-grant");
     if (wanted) void choose({ action: "save", categories: [...granted(), ...words(wanted)], source: "embed" });
   });
@@ -165,7 +204,7 @@ export function start() {
    */
   function catchUp(returned) {
     if (busy || document.visibilityState === "hidden") return;
-    const now = readCookies(document.cookie, prefix);
+    const now = readCookies(jar(), prefix);
     // Only cookies that are new since the page was made: an old one may be void by now.
     if (!Object.keys(now.raw).some((category) => now.raw[category] !== cookies.raw[category])) return;
     const takenBack = granted().some((category) => now.categories[category] !== "granted");
@@ -189,23 +228,16 @@ export function start() {
     }).observe(box);
   }
 
+  /** @type {Consentkit.Api} */
   const api = Object.freeze({
-    /** @param {string} category */
-    granted: (category) => current[category] === "granted",
+    granted: (/** @type {string} */ category) => current[category] === "granted",
     /** Every category that was decided on: "granted" or "denied". */
     categories: () => ({ ...current }),
     accept: () => choose({ action: "accept", source: "api" }),
     reject: () => choose({ action: "reject", source: "api" }),
-    /** @param {string[]} categories what is granted; the others are denied */
-    save: (categories) => choose({ action: "save", categories, source: "api" }),
-    /** Shows the choices, over the page. */
-    open: () => open(home),
-    /**
-     * @param {"change"} event
-     * @param {(categories: Categories) => void} listener
-     * @returns {() => void} stops listening
-     */
-    on(event, listener) {
+    save: (/** @type {string[]} */ categories) => choose({ action: "save", categories, source: "api" }),
+    open: show,
+    on(/** @type {string} */ event, /** @type {(categories: Categories) => void} */ listener) {
       const name = `consentkit:${event}`;
       const heard = (/** @type {Event} */ each) =>
         listener(/** @type {CustomEvent} */ (each).detail.categories);
@@ -214,12 +246,42 @@ export function start() {
     },
   });
 
+  /** Once the page is there. */
+  function settle() {
+    root.append(live);
+    if (shared) restore();
+    measure();
+    watch({
+      found: awaken,
+      open: () => root.getAttribute("data-consentkit-state") !== "set",
+      kept: [document.querySelector("[data-consentkit=styles]"), banner()],
+    });
+    emit("consentkit:ready");
+    if (!("gpc" in cookies.raw) && objects(me?.dataset.gpc)) {
+      void choose({ action: "gpc", source: "api" });
+    }
+  }
+
   Object.defineProperty(window, "consentkit", { value: api, enumerable: true });
   root.setAttribute("data-consentkit-js", "");
-  root.append(live);
-  listen(home);
-  if (shared) restore();
-  measure();
-  emit("consentkit:ready");
-  if (!("gpc" in cookies.raw) && objects(me?.dataset.gpc)) void choose({ action: "gpc", source: "api" });
+
+  /**
+   * Links and buttons of the site, and ours: by delegation, so that content which comes later has
+   * them too. In the capture phase on window, since scripts that take over every link of a site come
+   * later.
+   */
+  window.addEventListener(
+    "click",
+    (event) => {
+      if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      if (!(event.target instanceof Element && "HTMLDialogElement" in window)) return;
+      if (!event.target.closest("[data-consentkit=settings],[data-consentkit=customise]")) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      show();
+    },
+    true,
+  );
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", settle);
+  else settle();
 }

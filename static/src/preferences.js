@@ -78,24 +78,3 @@ function dress(page) {
       ),
   );
 }
-
-/**
- * Links and buttons of the site, and ours: by delegation, so that content which comes later has them
- * too. In the capture phase on window, since scripts that take over every link of a site come later.
- *
- * @param {string} home
- */
-export function listen(home) {
-  window.addEventListener(
-    "click",
-    (event) => {
-      if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-      if (!(event.target instanceof Element && "HTMLDialogElement" in window)) return;
-      if (!event.target.closest("[data-consentkit=settings],[data-consentkit=customise]")) return;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      void open(home);
-    },
-    true,
-  );
-}

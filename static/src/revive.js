@@ -8,7 +8,7 @@
  */
 
 import { allows, runs } from "./state.js";
-import { callLate, enter, leave, serve } from "./shims.js";
+import { callLate, enter, leave, ours, serve } from "./shims.js";
 
 const MARK = "data-consent";
 const MOVED = "data-consent-";
@@ -17,8 +17,30 @@ const XLINK = "http://www.w3.org/1999/xlink";
  * others up for so long and no longer. */
 const PATIENCE = 10_000;
 
+/** @typedef {typeof import("./guard.js").holding} Holding */
+
+/** @type {Holding} */
+let holding;
+
+/**
+ * Called once, before anything else.
+ *
+ * @param {Holding} given
+ */
+export function connect(given) {
+  holding = given;
+  return { revive, once, ours };
+}
+
+/** @param {Element} element */
+function wasHeld(element) {
+  return holding.held.has(element);
+}
+
 /** @type {WeakSet<Element>} */
 const taken = new WeakSet();
+/** @type {WeakSet<Element>} scripts that ran, or whose copy did */
+const started = new WeakSet();
 /** One queue for the whole page: a second choice waits until the first is served. */
 let queue = Promise.resolve();
 
@@ -26,19 +48,33 @@ let queue = Promise.resolve();
  * @param {import("./state.js").Categories} categories
  * @returns {Promise<void>} when every script that can be waited for has run
  */
-export function revive(categories) {
+function revive(categories) {
   /** @type {Element[]} */
   const scripts = [];
-  // Contents of <template> are in a document of their own and are not found here.
-  for (const element of document.querySelectorAll(`[${MARK}]`)) {
+  // Contents of <template> are in a document of their own and are not found here. What was held
+  // back and stands in no document (a picture that only counts) comes last.
+  const found = [...document.querySelectorAll(`[${MARK}]`)];
+  for (const element of holding.held.keys()) if (!element.isConnected) found.push(element);
+  for (const element of found) {
     if (taken.has(element) || !allows(categories, element.getAttribute(MARK))) continue;
-    taken.add(element);
-    if (element.localName === "script") scripts.push(element);
+    // One that was held back here may be held back again, with another address.
+    if (!wasHeld(element)) taken.add(element);
+    if (element.localName === "script" && element.isConnected) scripts.push(element);
     else if (element.localName === "style") element.replaceWith(copy(element));
     else restore(element);
   }
   if (scripts.length) queue = queue.then(() => runAll(scripts));
   return queue;
+}
+
+/**
+ * Brings one element to life without a decision, for this once.
+ *
+ * @param {Element} element no script
+ */
+function once(element) {
+  taken.add(element);
+  holding.pass(() => restore(element));
 }
 
 /** @param {Element[]} scripts */
@@ -68,21 +104,27 @@ async function runAll(scripts) {
  * @returns {Promise<void>} never rejected: when it has run or failed, or when that cannot be known
  */
 async function run(inert) {
-  if (!inert.isConnected) return; // the site took it away meanwhile
+  // The site took it away meanwhile, or an earlier choice has brought it to life.
+  if (!inert.isConnected || started.has(inert)) return;
   try {
-    const script = /** @type {HTMLScriptElement} */ (copy(inert));
+    const own = wasHeld(inert);
+    started.add(inert);
+    const script = /** @type {HTMLScriptElement} */ (own ? inert : copy(inert));
+    // The same element comes alive when it gets its address back; a copy does in its place.
+    const start = () => (own ? restore(inert) : inert.replaceWith(script));
+    const type = own ? inert.getAttribute(MOVED + "type") : script.getAttribute("type");
     const finished = serve(script);
     const reports =
-      script.hasAttribute("src") && runs(script.getAttribute("type")) && !script.noModule;
+      (own || script.hasAttribute("src")) && runs(type) && !script.noModule;
     if (reports) {
       await new Promise((resolve) => {
         script.addEventListener("load", resolve);
         script.addEventListener("error", resolve);
         setTimeout(resolve, PATIENCE);
-        inert.replaceWith(script);
+        start();
       });
     } else {
-      inert.replaceWith(script);
+      start();
       // An inline module runs a little later, and tells nobody.
       if (script.type === "module") await new Promise((resolve) => setTimeout(resolve));
     }
@@ -103,7 +145,7 @@ async function insert(script, markup) {
   if (!script.isConnected) return;
   const range = document.createRange();
   range.selectNode(script);
-  const fragment = range.createContextualFragment(markup);
+  const fragment = range.createContextualFragment(holding.trusted("HTML", markup));
   const scripts = [...fragment.querySelectorAll("script")].filter((each) =>
     runs(each.getAttribute("type")),
   );
@@ -138,7 +180,8 @@ function copy(inert) {
   // Browsers empty the attribute and keep the property (HTML, "nonce hiding").
   const nonce = /** @type {HTMLElement} */ (inert).nonce;
   if (nonce) /** @type {HTMLElement} */ (live).nonce = nonce;
-  live.textContent = inert.textContent;
+  const text = inert.textContent ?? "";
+  live.textContent = live.localName === "script" ? holding.trusted("Script", text) : text;
   return live;
 }
 
@@ -148,16 +191,20 @@ function copy(inert) {
  * @param {Element} element
  */
 function restore(element) {
-  // srcset before src and srcdoc before src, or the browser fetches what it then throws away.
+  element.removeAttribute(MARK);
+  if (element.localName === "script") element.removeAttribute("type");
+  // srcset before src and srcdoc before src, or the browser fetches what it then throws away; and
+  // the type before all of them.
   const names = element.getAttributeNames().sort().reverse();
   for (const name of names) {
     if (!name.startsWith(MOVED)) continue;
+    const own = name.slice(MOVED.length);
     const value = element.getAttribute(name) ?? "";
     element.removeAttribute(name);
-    set(element, name.slice(MOVED.length), value);
+    set(element, own, holding.held.get(element)?.[own] ?? value);
   }
-  element.removeAttribute(MARK);
   // A player that found no source has given up; it looks again only when told.
+  holding.held.delete(element);
   const player = element.closest("audio, video");
   if (player instanceof HTMLMediaElement && player.paused) player.load();
 }
@@ -165,9 +212,13 @@ function restore(element) {
 /**
  * @param {Element} element
  * @param {string} name
- * @param {string} value
+ * @param {unknown} given text, or a trusted value
  */
-function set(element, name, value) {
+function set(element, name, given) {
+  let value = /** @type {string} */ (given);
+  if (element.localName === "script" && name === "src" && typeof given === "string") {
+    value = holding.trusted("ScriptURL", given);
+  }
   if (name === "xlink:href") element.setAttributeNS(XLINK, name, value);
   else element.setAttribute(name, value);
 }
@@ -187,6 +238,7 @@ function isModule(script) {
 
 /** @param {Element} script */
 function isAsync(script) {
+  if (wasHeld(script)) return /** @type {HTMLScriptElement} */ (script).async;
   return has(script, "async") && (has(script, "src") || isModule(script));
 }
 

@@ -19,7 +19,7 @@ let guarded = false;
 const undo = [];
 
 /** Whether the code that runs now came out of a revived script. */
-function ours() {
+export function ours() {
   const script = document.currentScript;
   return script ? revived.has(script) : calling || modules > 0;
 }

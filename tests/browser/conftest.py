@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.browser import sites
+from tests.browser import shop, sites
 from tests.browser.browser import Open, Visitor, visitor
 from tests.browser.certificate import Certificate
 from tests.browser.sink import Sink
@@ -103,3 +103,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], s
             return urls[kind]
 
         yield url
+
+
+@pytest.fixture
+def open_(browser: Browser, tmp_path: Path) -> Iterator[shop.Open]:
+    """Opens a small site with some settings, and a visitor who has never been there."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(shop.opened(tmp_path, browser, **settings))

@@ -25,6 +25,9 @@ COMPLAINTS: Mapping[str, frozenset[str]] = {
     "/privacy": frozenset({"uncaught: twttr is not defined"}),
 }
 
+#: The same complaint where a stand-in of ours has given way to a library that is empty.
+GIVEN_WAY = frozenset({"uncaught: Cannot read properties of undefined (reading 'conversion')"})
+
 _COMMANDS: Mapping[str, Callable[[int], list[str]]] = {
     "raw": lambda port: servers.uvicorn(port, "consentkit.demo.site:asgi_app"),
     # The command that people run, on both its stacks.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -222,6 +224,23 @@ def test_attributes_and_the_nonce_survive(show: Show, stage: Stage) -> None:
     assert ran(page, 3) == [path, "abc", "in"]
     assert page.locator("#x").get_attribute("data-key") == "v"
     assert page.locator("#x").get_attribute("crossorigin") == "anonymous"
+
+
+def test_handlers_and_integrity_are_kept(show: Show, stage: Stage) -> None:
+    code = "window.whole = 1"
+    stage.files["/whole.js"] = stage.files["/broken.js"] = code
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    page = show(
+        external(
+            "/whole.js", attributes=f'integrity="sha256-{digest}" onload="ran.push(this.id)" id=a'
+        )
+        + external("/broken.js", attributes="integrity=sha256-AAAA onerror=ran.push(this.id) id=b")
+        + '<img id=c alt="" data-consent=analytics data-consent-src=/no onerror=ran.push(this.id)>'
+        + "<script>a.addEventListener('load', () => ran.push('never: another element'))</script>"
+    )
+    page.click(ACCEPT)
+    assert sorted(ran(page, 3)) == ["a", "b", "c"]
+    assert page.evaluate("whole") == 1
 
 
 def test_document_write_adds_to_the_page_and_wipes_nothing(show: Show, stage: Stage) -> None:

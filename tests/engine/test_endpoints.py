@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentkit.engine import Reply, Request
-from consentkit.engine.assets import asset_names
 from consentkit.engine.forms import safe_next
 from tests.engine.making import KEY, Site, down, token_of, values
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
 JSON = (b"content-type", b"application/json")
-CSS, JS = asset_names()
+CSS, JS = Site().kit.assets.style_sheet, Site().kit.assets.script
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "X"]
 
 

@@ -22,7 +22,7 @@ IN_THE_PLAN = [
     (exchange, "Judge"),
     (exchange, "Gate"),
     (exchange, "Body"),
-    (kit, "asset_names"),
+    (kit, "consent_defaults"),
     (exchange.Exchange, "_page_headers"),
     (exchange.Exchange, "insertions"),
 ]
@@ -116,9 +116,7 @@ def test_conditions_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert plan.body is None
 
 
-@pytest.mark.parametrize(
-    "name", ["read_submission", "check_origin", "safe_next", "find_asset", "escape"]
-)
+@pytest.mark.parametrize("name", ["read_submission", "check_origin", "safe_next", "escape"])
 def test_endpoints(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     site = Site()
     monkeypatch.setattr(endpoints, name, failing(RuntimeError("broken")))

@@ -52,6 +52,7 @@ _CONTROLS = dict.fromkeys(
 
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2})[0-9:.]*Z")
 _INDENT = re.compile(r"\n\s+")
+_DIMENSION = re.compile(r"[0-9]{1,4}%?")
 _SLOTS = ("next", "token")
 # What a site's own banner must keep: a banner with an Accept and no Reject is not a choice.
 _BANNER_PARTS = ('data-consentkit="accept"', 'data-consentkit="reject"')
@@ -195,19 +196,31 @@ class Renderer:
         category_title: str,
         url: str,
         preferences_url: str,
+        title: str = "",
+        width: str = "",
+        height: str = "",
         language: str = "en",
         direction: str = "ltr",
     ) -> bytes:
         """What stands in for an embed until it is allowed.
 
         Phrasing content only, so that it may stand where the embed stood, even inside a
-        paragraph. Without a category there is nothing to allow, and so no button.
+        paragraph. Without a category there is nothing to allow, and so no button for that.
+
+        Args:
+            title: of the embed itself, if it has one.
+            width: of the embed, as its attribute has it: pixels or a percentage.
+            height: of the embed.
         """
         context = {
+            "title": title,
+            "width": width if _DIMENSION.fullmatch(width) else "",
+            "height": height if _DIMENSION.fullmatch(height) else "",
             "service": service,
             "category_id": category_id,
             "category_title": category_title or self.texts(language).category(category_id)[0],
             "url": url,
+            "once": web_url(url),
             "preferences_url": preferences_url,
             "language": language,
             "direction": direction,

@@ -149,6 +149,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "ourselves_cookie": "Your choice about “{category}”",
         # Embedded content
         "embed_title": "Content from {service}",
+        "embed_titled": "“{title}”, from {service}",
         "embed_text": (
             "It is not loaded yet. When it loads, {service} learns that you are here and may use"
             " cookies."
@@ -156,6 +157,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "embed_once": "Load once",
         "embed_allow": "Always allow “{category}”",
         "embed_open": "Open the original page",
+        "embed_loaded": "The content has been loaded.",
         # Answers to a request that failed
         "failed": "This did not work",
         "failed_choice": "Your choice could not be understood. Please make it again.",

@@ -1,7 +1,7 @@
 """Reading the shipped data files, and merging them with the site's own list.
 
 A site's entry with a known id changes the fields that it gives: texts replace ours, while hosts,
-signatures and cookies are added to ours (a cookie of the same name is replaced), for taking a
+signatures, globals and cookies are added to ours (a cookie of the same name is replaced): taking a
 host away would open the gate. An entry with an unknown id is a service of the site's own.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from consentkit.catalogue.model import Catalogue, Code, Cookie, Host, Service, Shape
-from consentkit.catalogue.patterns import parse_host, parse_signature, regex
+from consentkit.catalogue.patterns import parse_global, parse_host, parse_signature, regex
 from consentkit.errors import CatalogueError, Fault, SettingsError
 from consentkit.settings import ServiceSettings, nearest
 
@@ -92,6 +92,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     urls: tuple[_UrlEntry, ...] = ()
     signatures: tuple[str | _CodeEntry, ...] = ()
     calls: tuple[str | _CodeEntry, ...] = ()
+    globals: tuple[str, ...] = ()
     cookies: tuple[_CookieEntry, ...] = ()
 
 
@@ -144,6 +145,7 @@ def _service(entry: _Entry) -> Service:
             *(_code(signature) for signature in entry.signatures),
             *(_call(signature) for signature in entry.calls),
         ),
+        globals=tuple(map(parse_global, entry.globals)),
     )
 
 
@@ -244,6 +246,7 @@ def _merged(
     before = len(faults)
     hosts = _parsed(parse_host, entry.hosts, f"{path}.hosts", faults)
     signatures = _parsed(parse_signature, entry.signatures, f"{path}.signatures", faults)
+    names = _parsed(parse_global, entry.globals, f"{path}.globals", faults)
     given: dict[str, Any] = {
         field: getattr(entry, field)
         for field in ("name", "provider", "country", "category", "privacy_url", "opt_out_url")
@@ -263,7 +266,13 @@ def _merged(
         if len(faults) > before:
             return None
         return Service(
-            id=entry.id, hosts=hosts, signatures=signatures, cookies=cookies, own=True, **given
+            id=entry.id,
+            hosts=hosts,
+            signatures=signatures,
+            globals=names,
+            cookies=cookies,
+            own=True,
+            **given,
         )
     if len(faults) > before:
         return None
@@ -273,6 +282,7 @@ def _merged(
         known,
         hosts=known.hosts + hosts,
         signatures=known.signatures + signatures,
+        globals=tuple(dict.fromkeys(known.globals + names)),
         cookies=(*kept, *cookies),
         **given,
     )

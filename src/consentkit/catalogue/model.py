@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Catalogue", "Code", "Cookie", "Host", "Service", "Shape"]
+__all__ = ["Catalogue", "Code", "Cookie", "Global", "Host", "Service", "Shape"]
 
 
 class Cookie(Struct, frozen=True, kw_only=True):
@@ -75,6 +75,19 @@ class Shape(Struct, frozen=True, kw_only=True):
     pattern: str
 
 
+class Global(Struct, frozen=True, kw_only=True):
+    """A global variable of the page by which the site's own code speaks to a service.
+
+    Attributes:
+        name: of the variable.
+        kind: ``function`` is called itself, ``array`` is pushed to, ``object`` has methods (and may
+            be called as well).
+    """
+
+    name: str
+    kind: Literal["function", "array", "object"]
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """A service, complete: what the matcher looks for and what the visitor is told.
 
@@ -84,6 +97,8 @@ class Service(Struct, frozen=True, kw_only=True):
         purposes: why it is used, in sentences for visitors.
         embed: whether its iframes get a placeholder to click.
         checked: the day on which a catalogued entry was last compared with its sources.
+        globals: what the site's own code calls; while the service is held back, our script takes
+            these calls in its place.
         own: whether the site defined it; its hosts then win over the catalogue's.
     """
 
@@ -101,6 +116,7 @@ class Service(Struct, frozen=True, kw_only=True):
     hosts: tuple[Host, ...] = ()
     urls: tuple[Shape, ...] = ()
     signatures: tuple[Code, ...] = ()
+    globals: tuple[Global, ...] = ()
     own: bool = False
 
     @property

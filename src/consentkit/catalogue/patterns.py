@@ -3,8 +3,9 @@
 A host rule is ``h`` (that host), ``*.h`` (it and all below), ``h.*`` (under any public suffix) or
 ``*.h.*``, each with an optional ``/path`` that the address has to begin with. A signature is a
 piece of JavaScript in which any quote stands for every quote, a space for optional white space
-(between two words: for some), and white space around ``(`` and ``,`` is optional anyway. All
-mistakes are :class:`ValueError`.
+(between two words: for some), and white space around ``(`` and ``,`` is optional anyway. A call is
+the name of a global with how it is used: ``fbq()``, ``_paq[]``, ``twttr.*``. All mistakes are
+:class:`ValueError`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from consentkit.catalogue.model import Code, Host
+from consentkit.catalogue.model import Code, Global, Host
 
-__all__ = ["parse_host", "parse_signature", "regex", "telling_word"]
+__all__ = ["parse_global", "parse_host", "parse_signature", "regex", "telling_word"]
 
 # RFC 1035 section 2.3.1 without the length rules, and with the underscore that browsers accept.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
@@ -24,6 +25,7 @@ _COMMON = frozenset(
     "Date Math accounts analytics async config create event function init l name new ready require "
     "script send start window".split()
 )
+_GLOBAL = re.compile(r"([A-Za-z_$][\w$]{0,63})(\(\)|\[\]|\.\*)", re.ASCII)
 _PIECE = re.compile(
     r"\s*(?P<mark>[(,])\s*|(?P<gap>(?<=[\w$])\s+(?=[\w$]))|(?P<space>\s+)|(?P<quote>[\"'`])|.",
     re.ASCII | re.DOTALL,
@@ -79,6 +81,20 @@ def regex(text: str) -> str:
     except re.error as error:
         raise ValueError(f"{text!r} is not a regular expression: {error}") from error
     return text
+
+
+def parse_global(text: str) -> Global:
+    """Parse a global that the site's code calls: ``function()``, ``array[]`` or ``object.*``."""
+    found = _GLOBAL.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a global such as 'fbq()', '_paq[]' or 'twttr.*'")
+    match found[2]:
+        case "()":
+            return Global(name=found[1], kind="function")
+        case "[]":
+            return Global(name=found[1], kind="array")
+        case _:
+            return Global(name=found[1], kind="object")
 
 
 def parse_signature(text: str) -> Code:

@@ -15,7 +15,7 @@ import click
 
 from consentkit.cli.log_options import log_url, opened, with_log
 from consentkit.engine import Request
-from consentkit.engine.assets import find_asset
+from consentkit.engine.assets import find_audit_asset
 from consentkit.engine.audit import (
     ROLES,
     Access,
@@ -130,7 +130,7 @@ def application(auditing: Auditing) -> Any:
         return response
 
     async def style(request: WebRequest) -> Response:
-        asset = find_asset(request.path_params["name"])
+        asset = find_audit_asset(request.path_params["name"])
         if asset is None:
             return Response(status_code=404)
         return Response(asset.content, media_type=asset.media_type.decode("ascii"))

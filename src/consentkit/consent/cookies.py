@@ -186,4 +186,6 @@ class ChoiceCookies:
 def expired_cookie(name: str, domain: str = "", path: str = "/") -> str:
     """The ``Set-Cookie`` value that deletes a cookie (RFC 6265 5.3: same name, domain and path)."""
     header = f"{quote(name, safe=_NAME_SAFE)}=; Path={path}; Max-Age=0"
+    if name.lower().startswith(("__secure-", "__host-")):  # else browsers refuse it (6265bis 4.1.3)
+        header += "; Secure"
     return f"{header}; Domain={domain}" if domain else header

@@ -1,4 +1,9 @@
-"""The files of the browser side: named by their content, compressed once, cached for ever."""
+"""The files of the browser side: named by their content, compressed once, cached for ever.
+
+The script is one file with the rules of the site in front: the guard has to know them before any
+other script runs, and a file that is fetched once costs less than the same list in every page. What
+only happens after a choice is in a second file, which is fetched with the choice.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,9 @@ from importlib import resources
 
 from msgspec import Struct
 
-__all__ = ["Asset", "asset", "asset_names", "audit_styles", "find_asset", "page_styles"]
+from consentkit.policy import Policy, browser_rules
+
+__all__ = ["Asset", "Assets", "audit_styles", "find_audit_asset"]
 
 _TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
 
@@ -28,50 +35,73 @@ class Asset(Struct, frozen=True, kw_only=True):
     zipped: bytes
 
 
-@cache
-def _assets() -> dict[str, Asset]:
-    folder = resources.files("consentkit") / "static"
-    found = {}
-    for name in ("consentkit.js", "signals.js", "consentkit.css", "pages.css", "audit.css"):
-        stem, _, kind = name.partition(".")
-        content = (folder / name).read_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        found[name] = Asset(
-            name=f"{stem}.{digest}.{kind}",
-            media_type=_TYPES[kind],
-            content=content,
-            zipped=gzip.compress(content, mtime=0),
-        )
-    return found
+class Assets:
+    """The files of one site.
 
+    Args:
+        policy: gives the rules in the script.
 
-def asset(file: str) -> Asset:
-    """The asset that is built from a file of the package.
-
-    Raises:
-        KeyError: when there is none.
+    Attributes:
+        style_sheet: its name.
+        page_styles: the names of the style sheets of our own pages, in their order.
+        script: its name.
+        signals: the script of consent signals.
     """
-    return _assets()[file]
+
+    def __init__(self, policy: Policy) -> None:
+        later = _asset("later", "js", _built("consentkit.later.js"))
+        rules = b"(()=>{const CONSENTKIT_RULES=" + browser_rules(policy, later.name) + b";\n"
+        files = (
+            _asset("consentkit", "css", _built("consentkit.css")),
+            _asset("consentkit", "js", rules + _built("consentkit.js") + b"})();\n"),
+            _asset("pages", "css", _built("pages.css")),
+            later,
+            _asset("audit", "css", _built("audit.css")),
+            _asset("signals", "js", _built("signals.js")),
+        )
+        self._files = {asset.name: asset for asset in files}
+        self.style_sheet, self.script, pages, *_ = self._files
+        self.page_styles = (self.style_sheet, pages)
+        self.signals = files[-1]
+
+    def find(self, name: str) -> Asset | None:
+        """The asset of a name, if there is one."""
+        return self._files.get(name)
 
 
 @cache
-def asset_names() -> tuple[str, str]:
-    """The names of the style sheet and of the client script."""
-    return _assets()["consentkit.css"].name, _assets()["consentkit.js"].name
+def _for_auditors() -> tuple[Asset, Asset]:
+    return _asset("audit", "css", _built("audit.css")), _asset(
+        "consentkit", "css", _built("consentkit.css")
+    )
 
 
-@cache
-def page_styles() -> tuple[str, str]:
-    """The names of the style sheets of our own pages, in their order."""
-    return _assets()["consentkit.css"].name, _assets()["pages.css"].name
-
-
-@cache
 def audit_styles() -> tuple[str, str]:
     """The name of the style sheet of the pages for auditors, and of that of banners."""
-    return _assets()["audit.css"].name, _assets()["consentkit.css"].name
+    own, shared = _for_auditors()
+    return own.name, shared.name
 
 
-def find_asset(name: str) -> Asset | None:
-    """The asset of a name, if there is one."""
-    return next((asset for asset in _assets().values() if asset.name == name), None)
+def find_audit_asset(name: str) -> Asset | None:
+    """The asset of a name among those of the pages for auditors, which do without a site."""
+    return next((asset for asset in _for_auditors() if asset.name == name), None)
+
+
+@cache
+def _built(name: str) -> bytes:
+    return (resources.files("consentkit") / "static" / name).read_bytes()
+
+
+@cache
+def _zipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def _asset(stem: str, kind: str, content: bytes) -> Asset:
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return Asset(
+        name=f"{stem}.{digest}.{kind}",
+        media_type=_TYPES[kind],
+        content=content,
+        zipped=_zipped(content),
+    )

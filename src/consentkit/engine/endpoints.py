@@ -14,7 +14,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from consentkit.banner.view import ReceiptView
-from consentkit.engine.assets import find_asset
 from consentkit.engine.choices import Choices
 from consentkit.engine.forms import check_origin, read_submission, safe_next, same_origin
 from consentkit.engine.messages import Header, Reply
@@ -248,7 +247,7 @@ class Endpoints:
         return self._json(200, {"undeclared": self._kit.reports.hosts()})
 
     def _asset(self, exchange: Exchange, name: str) -> Reply:
-        asset = find_asset(name)
+        asset = self._kit.assets.find(name)
         if asset is None:
             raise RequestRefused(404, "There is no such file.")
         headers: tuple[Header, ...] = (

@@ -26,10 +26,11 @@ from consentkit.engine.coding import (
 from consentkit.engine.consent import Consent
 from consentkit.engine.csp import CSP
 from consentkit.engine.debug import closing_comment, explanation
+from consentkit.engine.leftovers import deletions
 from consentkit.engine.messages import Header, Reply, Request
 from consentkit.engine.passing import may_be_page
 from consentkit.engine.validators import conditions_for, mark_etag, mark_private, with_vary
-from consentkit.gate import Gate, Insertions, Judge, Verdict
+from consentkit.gate import Embed, Gate, Insertions, Judge, Verdict
 from consentkit.gate.headers import CONTACTS, WATCHED, gate_headers
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ _CACHING = frozenset(
 )
 _CONDITIONS = (b"if-none-match", b"if-modified-since")
 _FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-pjax", b"x-up-target")
+# The banner is shown when something follows it, that is, when it is all there.
+_END = b'<template data-consentkit="end"></template>'
 _NO_BODY = frozenset({204, 205, 304})
 
 
@@ -223,6 +226,7 @@ class Exchange:
             return self._unprotected(headers, fields, partial=partial)
         fence = self._fence(headers, fields)
         sent = self._page_headers(headers, fields, keep_length=False)
+        sent += self._leftovers()
         if codings:
             sent = [(name, value) for name, value in sent if name.lower() != b"content-encoding"]
         sent += fence
@@ -269,6 +273,14 @@ class Exchange:
             return kept
         return mark_private(with_vary(kept, *self._kit.varies))
 
+    def _leftovers(self) -> Sequence[Header]:
+        """Deletes what services that may not run have left behind."""
+        kit, decision = self._kit, self.decision
+        if kit.settings.shared_cache:
+            return ()  # what is the same for all can set no cookies
+        names = [name for name in self.signals.cookies if kit.gates_cookie(name, decision)]
+        return deletions(self.request, names) if names else ()
+
     def _unprotected(self, headers: Sequence[Header], fields: Fields, *, partial: bool) -> Plan:
         """A page that cannot be rewritten: no third party may load on it, unless all may."""
         headers = self._page_headers(headers, fields, keep_length=True, keep_etag=partial)
@@ -297,7 +309,7 @@ class Exchange:
         if kit.settings.banner.theme != "auto":
             html += b' data-consentkit-theme="%b"' % kit.settings.banner.theme.encode()
         return Insertions(
-            head=kit.head(request.root, decision, headers, fenced=fenced),
+            head=kit.head(request, decision, headers, fenced=fenced),
             body=self._banner() if destination in (b"", b"document") else b"",
             html=html,
         )
@@ -319,10 +331,10 @@ class Exchange:
             parts = b""
             if asks and shared:
                 path = self.request.url.partition("?")[0]
-                parts = kit.banner(root, decision).fill(next=path, token="")
+                parts = kit.banner(root, decision).fill(next=path, token="") + _END
             elif asks:
                 banner = kit.banner(root, decision)
-                parts = banner.fill(next=self.request.url, token=kit.tokens.make())
+                parts = banner.fill(next=self.request.url, token=kit.tokens.make()) + _END
             elif not decision.gpc_recorded:
                 parts = kit.renderer.gpc_note(kit.views(root).notice(decision))
             return parts + kit.floating(root) if settings.banner.floating else parts
@@ -330,9 +342,9 @@ class Exchange:
             log.exception("the banner could not be made; the page goes out without it")
             return b""
 
-    def _placeholder(self, verdict: Verdict, url: str) -> bytes:
+    def _placeholder(self, verdict: Verdict, embed: Embed) -> bytes:
         try:
-            return self._kit.placeholder(self.request.root, verdict, url, self.shown)
+            return self._kit.placeholder(self.request.root, verdict, embed, self.shown)
         except Exception:
             log.exception("the placeholder of an embed could not be made")
             return b""

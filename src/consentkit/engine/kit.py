@@ -19,7 +19,7 @@ from urllib.parse import quote
 from consentkit.banner.render import BannerParts, Renderer
 from consentkit.consent import ChoiceCookies, Decider, Decision, Signals, nothing_granted
 from consentkit.consent.signals import parse_cookies, sends_gpc
-from consentkit.engine.assets import asset_names, page_styles
+from consentkit.engine.assets import Assets
 from consentkit.engine.audit import Access, AuditAccess, Auditing, make_auditing
 from consentkit.engine.csp import Fence, may_inline, nonce_of
 from consentkit.engine.endpoints import Endpoints
@@ -32,10 +32,10 @@ from consentkit.engine.signals import consent_defaults, said
 from consentkit.engine.tokens import FormTokens
 from consentkit.engine.views import Views
 from consentkit.errors import Fault, SettingsError
-from consentkit.gate import Verdict
+from consentkit.gate import Embed, Verdict
 from consentkit.gate.urls import locate_text
 from consentkit.log import Checkpoints, Log, erasure, new_id, open_log, open_spool
-from consentkit.policy import SERVICE, Policy, country_of
+from consentkit.policy import SERVICE, Policy, country_of, registrable_domain
 from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
 
 __all__ = ["ConsentKit"]
@@ -100,7 +100,9 @@ class ConsentKit:
         shown = "".join(self.policy.fingerprint(c.id) for c in self.policy.choosable)
         self.shown = hashlib.sha256(shown.encode()).hexdigest()[:16]
         self.tokens = FormTokens(self.settings.secret_keys, self.shown, new_id)
-        build = " ".join((*asset_names(), *page_styles(), self.policy.build))
+        self.assets = Assets(self.policy)
+        files = (*self.assets.page_styles, self.assets.script)
+        build = " ".join((*files, self.policy.build))
         self.build = hashlib.sha256(build.encode()).hexdigest()[:12]
         self.fence = Fence(self.policy)
         self.closed = self.fence.closed
@@ -113,7 +115,7 @@ class ConsentKit:
         self._views: dict[str, Views] = {}
         self._banners: dict[tuple[str, str, bool], BannerParts] = {}
         self._floating: dict[str, bytes] = {}
-        self._placeholders: dict[tuple[str, str, str], bytes] = {}
+        self._placeholders: dict[tuple[str, str, Embed], bytes] = {}
         self.nothing = nothing_granted(self.policy)
         self.reports = Reports()
         self.reporting = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
@@ -187,29 +189,45 @@ class ConsentKit:
         """The views for a site that is mounted at ``root``."""
         views = self._views.get(root)
         if views is None:
-            views = Views(self.policy, self.home(root), page_styles())
+            views = Views(self.policy, self.home(root), self.assets.page_styles)
             _keep(self._views, root, views)
         return views
 
     def head(
-        self, root: str, decision: Decision, headers: Sequence[Header], *, fenced: bool
+        self, request: Request, decision: Decision, headers: Sequence[Header], *, fenced: bool
     ) -> bytes:
-        """Our part of a page's head: consent signals first, then our style sheet and script."""
+        """Our part of a page's head: consent signals, then our script, then our style sheet.
+
+        The script is the first of the page that may do something, while anything is held back: it
+        has the guard and its rules. Where nothing is, it waits for the page (``defer``).
+        """
         nonce, inline = (nonce_of(headers), may_inline(headers)) if headers else (b"", True)
-        key = (root, decision.regime, decision.key, nonce, inline, fenced)
+        root, site = request.root, ""
+        if self.settings.gate == "strict":
+            site = f' data-site="{escape(registrable_domain(request.host))}"'
+        key = (root, site, decision.regime, decision.key, nonce, inline, fenced)
         head = self._heads.get(key)
         if head is None:
             mark = b' nonce="' + nonce + b'"' if nonce else b""
-            home = self.home(root).encode("ascii")
-            style_sheet, script = (name.encode("ascii") for name in asset_names())
+            files = self.home(root).encode("ascii") + b"static/"
             head = consent_defaults(self, root, decision, nonce, inline=inline)
-            head += b'<link rel="stylesheet" data-consentkit="styles" href="%bstatic/%b"%b>' % (
-                home, style_sheet, mark
-            )  # fmt: skip
-            head += b'<script data-consentkit="client" data-action="%b"%b ' % (
-                home, self.client_marks(decision, reloads=fenced)
-            )  # fmt: skip
-            head += b'src="%bstatic/%b" defer%b></script>' % (home, script, mark)
+            head += (
+                b'<script data-consentkit="client" data-action="%b"%b%b src="%b%b"%b%b></script>'
+                % (
+                    self.home(root).encode("ascii"),
+                    self.client_marks(decision, reloads=fenced),
+                    site.encode("ascii", "xmlcharrefreplace"),
+                    files,
+                    self.assets.script.encode("ascii"),
+                    b" defer" if self.policy.holds_nothing(decision.grants) else b"",
+                    mark,
+                )
+            )
+            head += b'<link rel="stylesheet" data-consentkit="styles" href="%b%b"%b>' % (
+                files,
+                self.assets.style_sheet.encode("ascii"),
+                mark,
+            )
             if not nonce:
                 _keep(self._heads, key, head)
         return head
@@ -263,14 +281,14 @@ class ConsentKit:
             _keep(self._floating, root, html)
         return html
 
-    def placeholder(self, root: str, verdict: Verdict, url: str, decision: Decision) -> bytes:
+    def placeholder(self, root: str, verdict: Verdict, embed: Embed, decision: Decision) -> bytes:
         """What stands in for an embed that sleeps; nothing for what is no embed.
 
         A third party that nobody knows (``gate="strict"``) goes by the name of its host. It belongs
         to no category, so nobody can agree to it; the original page is a link away.
         """
         service = next((s for s in verdict.services if s.embed), None)
-        name = service.name if service else "" if verdict.services else _host(url)
+        name = service.name if service else "" if verdict.services else _host(embed.url)
         if not name:
             return b""
         missing = [c for c in verdict.categories if c not in decision.grants]
@@ -280,17 +298,17 @@ class ConsentKit:
             missing, title = missing[1:], service.name
         category = missing[0] if len(missing) == 1 and UNCLASSIFIED not in missing else ""
         title = title or next((c.title for c in self.policy.categories if c.id == category), "")
-        key = (root, f"{name} {category}", url)
+        key = (root, f"{name} {category}", embed)
         html = self._placeholders.get(key)
         if html is None:
             html = self.renderer.embed(
                 service=name,
                 category_id=category,
                 category_title=title,
-                url=url,
                 preferences_url=self.home(root),
+                **embed._asdict(),
             )
-            if len(url) <= _LONG:
+            if sum(map(len, embed)) <= _LONG:
                 _keep(self._placeholders, key, html)
         return html
 

@@ -13,7 +13,6 @@ import msgspec
 
 from consentkit.catalogue import Signal
 from consentkit.consent import Decision
-from consentkit.engine.assets import asset
 from consentkit.policy import Policy
 from consentkit.settings import Settings
 
@@ -82,8 +81,8 @@ def consent_defaults(
     if nonce:
         parts += (b' nonce="', nonce, b'"')
     if inline:
-        parts += (b">", asset("signals.js").content.strip(), b"</script>")
+        parts += (b">", kit.assets.signals.content.strip(), b"</script>")
     else:
-        parts += (b' src="', f"{kit.home(root)}static/{asset('signals.js').name}".encode(), b'">')
+        parts += (b' src="', f"{kit.home(root)}static/{kit.assets.signals.name}".encode(), b'">')
         parts.append(b"</script>")
     return b"".join(parts)

@@ -4,5 +4,6 @@ from consentkit.gate.judge import Judge, Verdict
 from consentkit.gate.placement import Insertions
 from consentkit.gate.rewriter import Gate
 from consentkit.gate.standalone import gate_html
+from consentkit.gate.tags import Embed
 
-__all__ = ["Gate", "Insertions", "Judge", "Verdict", "gate_html"]
+__all__ = ["Embed", "Gate", "Insertions", "Judge", "Verdict", "gate_html"]

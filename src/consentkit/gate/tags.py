@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from consentkit.gate.carriers import carriers, is_live
 from consentkit.gate.charrefs import decode_attribute, decode_document, encode_document
@@ -15,10 +16,20 @@ from consentkit.gate.scanner import CAREFUL
 from consentkit.gate.screen import screen_of
 from consentkit.gate.urls import NO_BASE, Location, locate
 
-__all__ = ["PageGate", "Placeholder", "TagRewriter"]
+__all__ = ["Embed", "PageGate", "Placeholder", "TagRewriter"]
 
-Placeholder = Callable[[Verdict, str], bytes]
-"""Makes what stands in for an embed, from the verdict on it and its URL."""
+
+class Embed(NamedTuple):
+    """What an iframe says of itself; the sizes as their attributes have them, or empty."""
+
+    url: str
+    title: str = ""
+    width: str = ""
+    height: str = ""
+
+
+Placeholder = Callable[[Verdict, Embed], bytes]
+"""Makes what stands in for an embed, from the verdict on it and what it says of itself."""
 
 PageGate = Callable[[bytes, Location | None], bytes | None]
 """Gates a whole document inside an attribute; None when that goes too deep."""
@@ -33,6 +44,7 @@ _TYPES = {
     b"text/plain": False,
 }
 _HIDDEN = re.compile(rb"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_TOLD = (b"src", b"title", b"width", b"height")  # in the order of Embed's fields
 _NOTHING = frozenset({b"0", b"1", b"0px", b"1px"})
 
 
@@ -260,7 +272,8 @@ class TagRewriter:
             return b""
         if b"hidden" in values or _HIDDEN.search(values.get(b"style", b"")):
             return b""
-        return self._placeholder(verdict, decode_attribute(values[b"src"]).strip())
+        told = (decode_attribute(values.get(key, b"")).strip() for key in _TOLD)
+        return self._placeholder(verdict, Embed(*told))
 
 
 def _unmarked(tag: bytes) -> bytes:

@@ -152,6 +152,10 @@ class Policy:
         tokens = {c: {SERVICE + service for service in self.asked(c)} for c in given}
         return given.union(*(all_ for all_ in tokens.values() if not all_ & given))
 
+    def told(self, service: Service) -> bool:
+        """Whether visitors are told of a service: it is on the site's list, or there is none."""
+        return self.catalogue.declared is None or service.id in self._declared
+
     def holds_nothing(self, granted: frozenset[str]) -> bool:
         """Whether there is nothing that a visitor who granted all this would be kept from."""
         return self.settings.gate != "strict" and self._needed <= granted

@@ -79,6 +79,7 @@ class ServiceSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         hosts: ``example.com``, ``*.example.com`` (and all below), ``example.*`` (any public
             suffix), each with an optional ``/path`` prefix.
         signatures: pieces of code that give its inline scripts away.
+        globals: variables that the site's own code calls: ``track()``, ``queue[]``, ``tracker.*``.
         purpose: why it is used, in sentences for visitors.
         embed: whether its iframes get a placeholder to click.
     """
@@ -93,6 +94,7 @@ class ServiceSettings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     opt_out_url: str = ""
     hosts: tuple[str, ...] = ()
     signatures: tuple[str, ...] = ()
+    globals: tuple[str, ...] = ()
     cookies: tuple[CookieSettings, ...] = ()
     embed: bool | None = None
 
@@ -288,6 +290,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ``services``, ``strict`` also every third party that is unknown.
         granularity: whether visitors choose by category, or by each declared service.
         allow: hosts that are never held back.
+        guard: whether our script also holds back what scripts add to a page later.
         regimes: what applies in which countries; elsewhere the modes of ``categories`` do.
         country_header: the request header in which the CDN names the visitor's country.
         honour_gpc: whether ``Sec-GPC: 1`` counts as an objection.
@@ -310,6 +313,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gate: Literal["known", "strict", "declared"] = "known"
     granularity: Literal["category", "service"] = "category"
     allow: tuple[str, ...] = ()
+    guard: bool = True
     policy: PolicySettings = PolicySettings()
     regimes: tuple[RegimeSettings, ...] = ()
     country_header: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,64}\Z")] = ""
