@@ -94,7 +94,11 @@ def counts_of(rows: Any) -> tuple[int, list[Count]]:
     found = [tuple(row) for row in rows]
     if not found:
         return 0, []
-    counts = [Count(*row[1:5], int(row[5])) for row in found if row[1] is not None]
+    counts = [
+        Count(period, value, category, state, int(number))
+        for _, period, value, category, state, number in found
+        if period is not None
+    ]
     return int(found[0][0]), counts
 
 
