@@ -7,7 +7,9 @@ import pytest
 from consentkit.gate import Gate, Insertions
 from tests.gate.soup import judge
 
-OURS = Insertions(head=b"[H]", body=b"[B]", html=b' data-consentkit-state="unset"')
+OURS = Insertions(
+    head=b"[H]", body=lambda _language: b"[B]", html=b' data-consentkit-state="unset"'
+)
 
 
 def place(page: bytes, chunk: int = 0) -> bytes:
@@ -57,3 +59,34 @@ def test_a_page_that_was_gated_before_gets_nothing_more() -> None:
     once = gate.feed(page) + gate.close()
     again = Gate(judge(), OURS)
     assert again.feed(once) + again.close() == once
+
+
+@pytest.mark.parametrize(
+    ("page", "language"),
+    [
+        (b"<!doctype html><html lang=de-AT><head></head><body>a", "de-AT"),
+        (b"<html class=x LANG='pt&#45;BR' lang=en><body>a", "pt-BR"),
+        (b"<!doctype html><html lang=fr><p>a", "fr"),
+        (b"<!doctype html><html lang=fr>", "fr"),
+        (b"<html><html lang=fr><body>", "fr"),
+        (b"<html lang><body>", ""),
+        (b"<!doctype html><p lang=de>a", ""),
+        (b"<p lang=de>a", None),
+        (b"<html lang=de><frameset>", None),
+    ],
+)
+def test_the_banner_is_asked_for_once_in_the_language_of_the_page(
+    page: bytes, language: str | None
+) -> None:
+    for size in (1, len(page)):
+        asked: list[str] = []
+
+        def banner(of_page: str, asked: list[str] = asked) -> bytes:
+            asked.append(of_page)
+            return b""
+
+        gate = Gate(judge(), Insertions(body=banner))
+        for start in range(0, len(page), size):
+            gate.feed(page[start : start + size])
+        gate.close()
+        assert asked == ([] if language is None else [language])

@@ -39,7 +39,7 @@ def test_where_chunks_are_cut_changes_nothing(data: st.DataObject, page: bytes) 
 
 @given(st.data(), soups)
 def test_nor_with_our_parts_in_the_page(data: st.DataObject, page: bytes) -> None:
-    ours = Insertions(head=b"<link>", body=b"<section></section>", html=b" data-x")
+    ours = Insertions(head=b"<link>", body=lambda _: b"<section></section>", html=b" data-x")
 
     def whole(chunk: int) -> bytes:
         machine = Gate(judge(), ours, placeholder=lambda verdict, url: b"<span>held</span>")

@@ -306,7 +306,7 @@ class TestFound:
 
     def test_a_script_before_the_head(self) -> None:
         """What is put in goes before a script that waits to be judged, not into it."""
-        machine = Gate(judge(), Insertions(head=b"[head]", body=b"[body]"))
+        machine = Gate(judge(), Insertions(head=b"[head]", body=lambda _: b"[body]"))
         page = machine.feed(b"<!doctype html><script>trkInit(1)</script>x") + machine.close()
         assert page == (
             b'<!doctype html>[head]<script type="text/plain" data-consent="marketing">trkInit(1)'

@@ -151,8 +151,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "embed_title": "Content from {service}",
         "embed_titled": "“{title}”, from {service}",
         "embed_text": (
-            "It is not loaded yet. When it loads, {service} learns that you are here and may use"
-            " cookies."
+            "Loading it lets {service} receive your internet address, use cookies and see that you"
+            " are on this page."
         ),
         "embed_once": "Load once",
         "embed_allow": "Always allow “{category}”",

@@ -12,7 +12,15 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-__all__ = ["Signals", "families", "is_bot", "parse_cookies", "preferred_language", "sends_gpc"]
+__all__ = [
+    "Signals",
+    "accepted_languages",
+    "families",
+    "is_bot",
+    "parse_cookies",
+    "preferred_language",
+    "sends_gpc",
+]
 
 log = logging.getLogger("consentkit")
 
@@ -78,9 +86,9 @@ def is_bot(user_agent: bytes) -> bool:
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*\Z")
 
 
-def preferred_language(accept_language: str) -> str:
-    """The language that an ``Accept-Language`` header prefers most, or an empty string."""
-    best, best_weight = "", 0.0
+def accepted_languages(accept_language: str) -> list[str]:
+    """The languages of an ``Accept-Language`` header, the dearest first (RFC 9110 12.5.4)."""
+    weighed: list[tuple[float, str]] = []
     for part in accept_language[:1024].split(","):
         tag, _, parameter = part.strip().partition(";")
         name, _, number = parameter.strip().partition("=")
@@ -90,9 +98,15 @@ def preferred_language(accept_language: str) -> str:
                 weight = float(number)
             except ValueError:
                 continue
-        if best_weight < weight <= 1.0 and _LANGUAGE.match(tag.strip()):
-            best, best_weight = tag.strip(), weight
-    return best
+        if 0.0 < weight <= 1.0 and _LANGUAGE.match(tag.strip()):
+            weighed.append((weight, tag.strip()))
+    weighed.sort(key=lambda entry: -entry[0])  # stable: of equals the first named comes first
+    return [tag for _, tag in weighed]
+
+
+def preferred_language(accept_language: str) -> str:
+    """The language that an ``Accept-Language`` header prefers most, or an empty string."""
+    return next(iter(accepted_languages(accept_language)), "")
 
 
 def families(user_agent: str) -> tuple[str, str, str]:

@@ -8,11 +8,19 @@ A fragment (no doctype, no html, head or body tag before its content) gets nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+from consentkit.gate.charrefs import decode_attribute
+from consentkit.gate.inert import attribute_values
 from consentkit.gate.scanner import from_head_to_body, prelude
 
 __all__ = ["HEAD_CONTENT", "Insertions", "Placement"]
+
+
+def nothing(language: str) -> bytes:  # noqa: ARG001
+    """Nothing, in any language."""
+    return b""
 
 
 class Insertions(NamedTuple):
@@ -20,12 +28,14 @@ class Insertions(NamedTuple):
 
     Attributes:
         head: right after ``<head>``.
-        body: right after ``<body>``; not into framesets.
+        body: makes what goes right after ``<body>``, not into framesets. It is given the page's
+            language, which is the ``lang`` of its ``<html>`` tag or an empty string, and is asked
+            once, or never for what turns out to be a fragment.
         html: attributes for the ``<html>`` tag, starting with a space.
     """
 
     head: bytes = b""
-    body: bytes = b""
+    body: Callable[[str], bytes] = nothing
     html: bytes = b""
 
 
@@ -52,6 +62,7 @@ class Placement:
         self._insertions = insertions
         self.state = _START
         self._templates = 0
+        self._language = ""
 
     @property
     def pending(self) -> bool:
@@ -76,12 +87,13 @@ class Placement:
                 return None
             self.state = _IN_HEAD
             name_end, end = found.start(1), found.end()
+            self._find_language(found.group(1), 0)
             return data[position:name_end] + ours.html + data[name_end:end] + ours.head, end
         if self.state in (_IN_HEAD, _AFTER_HEAD) and not self._templates:
             found = from_head_to_body.match(data, position)
             if found is not None:
                 self.state = _DONE
-                return found.group() + ours.body, found.end()
+                return found.group() + ours.body(self._language), found.end()
         return None
 
     def blank(self, data: bytes, position: int, end: int) -> int:
@@ -125,7 +137,10 @@ class Placement:
                 return b"", b"", b""
             if state == _START:
                 self.state = _BEFORE_HEAD
-            return b"", ours.html if state in (_START, _BEFORE_HEAD) else b"", b""
+            if state not in (_START, _BEFORE_HEAD):
+                return b"", b"", b""
+            self._find_language(tag, len(b"<html"))
+            return b"", ours.html, b""
         if name == b"head":
             if state in (_START, _BEFORE_HEAD):
                 self.state = _IN_HEAD
@@ -148,14 +163,18 @@ class Placement:
             return b"", b"", b""
         return self._content(), b"", b""
 
+    def _find_language(self, tag: bytes, position: int) -> None:
+        self._language = decode_attribute(attribute_values(tag, position).get(b"lang", b""))
+
     def _behind_body(self, state: int, head: bytes) -> bytes:
-        return self._insertions.body if state == _BEFORE_HEAD else head + self._insertions.body
+        body = self._insertions.body(self._language)
+        return body if state == _BEFORE_HEAD else head + body
 
     def _content(self) -> bytes:
         """What has to stand before the first content of a body that has no tag of its own."""
         state, self.state = self.state, _DONE
         if state == _BEFORE_HEAD:
-            return self._insertions.head + self._insertions.body
+            return self._insertions.head + self._insertions.body(self._language)
         if state in (_IN_HEAD, _AFTER_HEAD):
-            return self._insertions.body
+            return self._insertions.body(self._language)
         return b""

@@ -168,11 +168,11 @@ dull_head = re.compile(
 
 prelude = re.compile(
     rb"[" + W + rb"\xef\xbb\xbf]*+(?:<![dD][oO][cC][tT][yY][pP][eE][^>]*+>[" + W + rb"]*+)?+"
-    rb"<[hH][tT][mM][lL]" + NAME_END + rb"()" + _PLAIN_REST
+    rb"<[hH][tT][mM][lL]" + NAME_END + rb"(" + _PLAIN_REST + rb")"
     + rb"[" + W + rb"]*+<[hH][eE][aA][dD]" + NAME_END + _PLAIN_REST
 )  # fmt: skip
-"""The start of an ordinary document, through ``<head>``; the group is where attributes of
-``<html>`` can go."""
+"""The start of an ordinary document, through ``<head>``; the group is what the ``<html>`` tag has
+behind its name."""
 
 from_head_to_body = re.compile(
     rb"(?:</[hH][eE][aA][dD]>)?+[" + W + rb"]*+<[bB][oO][dD][yY]" + NAME_END + _PLAIN_REST

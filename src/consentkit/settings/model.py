@@ -293,6 +293,8 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         guard: whether our script also holds back what scripts add to a page later.
         regimes: what applies in which countries; elsewhere the modes of ``categories`` do.
         country_header: the request header in which the CDN names the visitor's country.
+        languages: tags of the languages to offer, the default first; left out: all there are,
+            with English as the default.
         honour_gpc: whether ``Sec-GPC: 1`` counts as an objection.
         consent_mode: what vendors are told about consent.
         csp: ``derive`` adds a second Content-Security-Policy without what is not granted where the
@@ -317,6 +319,7 @@ class Settings(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicySettings = PolicySettings()
     regimes: tuple[RegimeSettings, ...] = ()
     country_header: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,64}\Z")] = ""
+    languages: tuple[str, ...] = ()
     honour_gpc: bool = True
     consent_mode: ConsentModeSettings = ConsentModeSettings()
     csp: Literal["off", "derive", "enforce", "report"] = "derive"
