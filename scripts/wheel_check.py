@@ -53,7 +53,7 @@ def main(environment: Path) -> None:
         run(python, "-W", "error", "-c", "import consentkit, consentkit.asgi", cwd=elsewhere)
         run(python, "-W", "error", "-c", "import consentkit.wsgi", cwd=elsewhere)
         run(environment / "bin" / "consentkit", "--help", cwd=elsewhere)
-        print(f"{wheel.name}: complete, {wheel.stat().st_size // 1024} KB")  # noqa: T201
+        print(f"{wheel.name}: complete, {wheel.stat().st_size // 1024} KB")
 
 
 if __name__ == "__main__":
