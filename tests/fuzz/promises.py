@@ -103,7 +103,7 @@ def check(page: bytes, feed: Gating = _feed) -> None:
         Broken: when it does not.
     """
     gated = _same_for_all_cuts(page, lambda: Gate(soup.judge()), feed, "the page")
-    ours = Insertions(head=b"<link>", body=b"<section></section>", html=b" data-x")
+    ours = Insertions(head=b"<link>", body=lambda _: b"<section></section>", html=b" data-x")
     _same_for_all_cuts(
         page,
         lambda: Gate(

@@ -20,7 +20,7 @@ from consentkit.gate.tags import TagRewriter
 from tests.gate.soup import judge, random_soup, soups
 
 PAGES = sorted(Path(__file__).parent.joinpath("pages").iterdir())
-OURS = Insertions(head=b"<link>", body=b"<section></section>", html=b" data-x")
+OURS = Insertions(head=b"<link>", body=lambda _: b"<section></section>", html=b" data-x")
 
 
 def _exactly(self: jump.Jump, start: int) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
+from typing import Literal
 
 __all__ = ["DEFAULT", "direction", "languages", "negotiate", "translations", "written_date"]
 
@@ -88,8 +89,8 @@ def translations(language: str) -> NullTranslations:
         return GNUTranslations(file)
 
 
-def direction(language: str) -> str:
-    """``rtl`` or ``ltr``."""
+def direction(language: str) -> Literal["ltr", "rtl"]:
+    """Which way the language is written."""
     return "rtl" if language.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 

@@ -9,12 +9,12 @@ choice.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from gettext import NullTranslations
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,8 +22,9 @@ import jinja2
 import msgspec
 from markupsafe import escape
 
-from consentkit.banner.countries import country_name
 from consentkit.banner.durations import duration
+from consentkit.banner.languages import DEFAULT, translations
+from consentkit.banner.languages import languages as known_languages
 from consentkit.banner.texts import Texts, unknown_texts
 from consentkit.banner.view import (
     CategoryView,
@@ -85,7 +86,7 @@ class Renderer:
         texts: sentences of the site's own, by key (see `texts.ENGLISH`).
         template_dirs: folders that are searched before the built-in templates; an own
             `banner.html` may extend `builtin/banner.html`.
-        translations: message catalogues by language.
+        languages: tags of the languages to offer, the default first; without any, all there are.
     """
 
     def __init__(
@@ -93,11 +94,14 @@ class Renderer:
         *,
         texts: Mapping[str, str] = MappingProxyType({}),
         template_dirs: Sequence[Path] = (),
-        translations: Mapping[str, NullTranslations] = MappingProxyType({}),
+        languages: Sequence[str] = (),
     ) -> None:
-        _check(texts, template_dirs)
+        _check(texts, template_dirs, languages)
         self._overrides = dict(texts)
-        self._translations = dict(translations)
+        self.languages = tuple(languages) or (
+            DEFAULT,
+            *(t for t in known_languages() if t != DEFAULT),
+        )
         self._texts: dict[str, Texts] = {}
         ours = jinja2.PackageLoader("consentkit.banner", "templates")
         builtin = jinja2.ChoiceLoader([jinja2.PrefixLoader({"builtin": ours}), ours])
@@ -231,9 +235,9 @@ class Renderer:
         """The sentences of a language."""
         texts = self._texts.get(language)
         if texts is None:
-            texts = Texts(self._overrides, self._translations.get(language))
+            texts = Texts(self._overrides, translations(language))
             # Kept only for languages that exist: a page's lang attribute is anybody's text.
-            if language in self._translations or language == "en":
+            if language in self.languages:
                 self._texts[language] = texts
         return texts
 
@@ -322,7 +326,9 @@ def moment(time: str) -> str:
     return f"{found[1]} {found[2]} UTC" if found else time
 
 
-def _check(texts: Mapping[str, str], template_dirs: Sequence[Path]) -> None:
+def _check(
+    texts: Mapping[str, str], template_dirs: Sequence[Path], languages: Sequence[str]
+) -> None:
     faults = [
         Fault(
             path=f"banner.texts.{key}",
@@ -336,6 +342,16 @@ def _check(texts: Mapping[str, str], template_dirs: Sequence[Path]) -> None:
         Fault(path=f"banner.template_dirs[{n}]", value=str(path), expected="a folder that exists")
         for n, path in enumerate(template_dirs)
         if not path.is_dir()
+    ]
+    faults += [
+        Fault(
+            path=f"languages[{n}]",
+            value=repr(tag)[:60],
+            expected="a language there is: " + ", ".join(known_languages()),
+            suggestion=next(iter(difflib.get_close_matches(tag, known_languages(), n=1)), ""),
+        )
+        for n, tag in enumerate(languages)
+        if tag not in known_languages()
     ]
     if faults:
         raise SettingsError(tuple(faults))
@@ -354,7 +370,6 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
         web_url=web_url,
         local_url=local_url,
         contact_url=contact_url,
-        country=country_name,
         duration=duration,
         moment=moment,
     )

@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from gettext import NullTranslations
 from types import MappingProxyType
 
+from consentkit.banner.countries import country_name
+from consentkit.banner.languages import written_date
+
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
         # Banner
@@ -216,6 +219,19 @@ class Texts:
         if text is None:
             text = self.translations.ngettext(one, other, count)
         return _fill(text, {"count": count})
+
+    def said(self, text: str) -> str:
+        """A text of the catalogue in this language; a site's own as it stands."""
+        return self.translations.gettext(text) if text else ""
+
+    def country(self, code: str) -> str:
+        """The name of a country; the text itself when it is no known code."""
+        named = self.translations.pgettext("country", code)
+        return country_name(code) if named == code else named
+
+    def date(self, date: str) -> str:
+        """A date written out; what is none stays as it is."""
+        return written_date(self.translations, date)
 
     def category(self, category_id: str) -> tuple[str, str]:
         """Title and description of a category that brings none of its own."""

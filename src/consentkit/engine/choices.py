@@ -198,7 +198,7 @@ class Choices:
         chosen = [(c, w.outcome, sorted(w.services.items())) for c, w in sorted(wanted.items())]
         choice = f"{submission.action} {chosen} {told}"
         digest = hashlib.sha256(choice.encode()).hexdigest()
-        notice = self._notice(exchange, submission)
+        notice = self._notice(exchange, submission, token)
         browser, system, device = families(request.header(b"user-agent").decode("latin-1"))
         action: Action = "save"
         if submission.action == GPC:
@@ -230,13 +230,16 @@ class Choices:
         )
         return event, notice
 
-    def _notice(self, exchange: Exchange, submission: Submission) -> Notice:
+    def _notice(
+        self, exchange: Exchange, submission: Submission, token: FormToken | None
+    ) -> Notice:
         """What the visitor had before the eyes, without what differs from page to page."""
         kit, root = self._kit, exchange.request.root
+        language = kit.language(token.language if token else "", exchange.request)
         if submission.source == "preferences":
-            view = kit.views(root).preferences(exchange.decision)
-            return Notice.of(kit.renderer.preferences_page(view), "en")
-        return Notice.of(kit.banner(root, exchange.decision).notice_html, "en")
+            view = kit.views(root, language).preferences(exchange.decision)
+            return Notice.of(kit.renderer.preferences_page(view), language)
+        return Notice.of(kit.banner(root, exchange.decision, language).notice_html, language)
 
     def _gpc_marks(self, exchange: Exchange, submission: Submission) -> bool:
         """Whether this is the first that we hear of Global Privacy Control where it counts.

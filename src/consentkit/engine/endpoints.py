@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from consentkit.banner.texts import Texts
 from consentkit.banner.view import ReceiptView
 from consentkit.engine.choices import Choices
 from consentkit.engine.forms import check_origin, read_submission, safe_next, same_origin
@@ -135,7 +136,14 @@ class Endpoints:
         return self._kit.home(exchange.request.root)
 
     def _views(self, exchange: Exchange) -> Views:
-        return self._kit.views(exchange.request.root)
+        return self._kit.views(exchange.request.root, self._language(exchange))
+
+    def _language(self, exchange: Exchange) -> str:
+        """What the link says that led here, else what the visitor's browser asks for."""
+        return self._kit.language(exchange.query.get("lang", ""), exchange.request)
+
+    def _texts(self, exchange: Exchange) -> Texts:
+        return self._kit.renderer.texts(self._language(exchange))
 
     # --- pages ----------------------------------------------------------------------------------
 
@@ -144,7 +152,7 @@ class Endpoints:
         view = self._views(exchange).preferences(
             exchange.decision,
             next=self._next(exchange),
-            token=self._kit.tokens.make(),
+            token=self._kit.tokens.make(self._language(exchange)),
             saved="saved" in query,
             receipt=self._receipt(exchange),
         )
@@ -288,7 +296,7 @@ class Endpoints:
         return Reply(status=303, headers=(*_OWN, *_NOTHING, *headers, location))
 
     def _try_again(self, exchange: Exchange, key: str) -> Reply:
-        reply = self._message(exchange, 503, "again", self._kit.renderer.texts("en")(key))
+        reply = self._message(exchange, 503, "again", self._texts(exchange)(key))
         return Reply(status=503, headers=(*reply.headers, (b"retry-after", b"30")), body=reply.body)
 
     # --- answers that are no page ---------------------------------------------------------------
@@ -301,7 +309,7 @@ class Endpoints:
         # What is said to programs stays in English; visitors get a sentence that can be translated.
         text = refusal.reason
         if refusal.status in _SENTENCES and not _sends_json(exchange):
-            text = self._kit.renderer.texts("en")(_SENTENCES[refusal.status])
+            text = self._texts(exchange)(_SENTENCES[refusal.status])
             if refusal.status == 400:
                 text = f"{text} ({refusal.reason})"
         reply = self._message(exchange, refusal.status, "failed", text)
@@ -325,16 +333,18 @@ class Endpoints:
         """
         if _sends_json(exchange):
             return self._json(status, {"error": text})
-        heading = self._kit.renderer.texts("en")(title)
+        heading = self._texts(exchange)(title)
         try:
-            home = self._home(exchange)
+            home, views = self._home(exchange), self._views(exchange)
             html = self._kit.renderer.message_page(
                 heading,
                 text,
                 home,
-                css_urls=self._views(exchange).css_urls,
+                css_urls=views.css_urls,
                 theme=self._kit.settings.banner.theme,
                 site_name=self._kit.settings.site_name,
+                language=views.language,
+                direction=views.direction,
             )
         except Exception:
             log.exception("a message could not be rendered")

@@ -30,7 +30,7 @@ from consentkit.engine.leftovers import deletions
 from consentkit.engine.messages import Header, Reply, Request
 from consentkit.engine.passing import may_be_page
 from consentkit.engine.validators import conditions_for, mark_etag, mark_private, with_vary
-from consentkit.gate import Embed, Gate, Insertions, Judge, Verdict
+from consentkit.gate import Embed, Gate, Insertions, Judge, Verdict, nothing
 from consentkit.gate.headers import CONTACTS, WATCHED, gate_headers
 
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ class Exchange:
     def consent(self) -> Consent:
         """What the site's own code is given."""
         return Consent(lambda: self)
+
+    @cached_property
+    def language(self) -> str:
+        """The language of our parts. Of a page it is found out while the page goes through."""
+        return self._kit.language("", self.request)
 
     @cached_property
     def home(self) -> str:
@@ -310,9 +315,14 @@ class Exchange:
             html += b' data-consentkit-theme="%b"' % kit.settings.banner.theme.encode()
         return Insertions(
             head=kit.head(request, decision, headers, fenced=fenced),
-            body=self._banner() if destination in (b"", b"document") else b"",
+            body=self._furnish if destination in (b"", b"document") else nothing,
             html=html,
         )
+
+    def _furnish(self, page_language: str) -> bytes:
+        """What goes into the body of a page in this language."""
+        self.language = self._kit.language(page_language, self.request)
+        return self._banner()
 
     def _banner(self) -> bytes:
         """The banner for a visitor who has something to decide, and the button that leads back.
@@ -331,20 +341,22 @@ class Exchange:
             parts = b""
             if asks and shared:
                 path = self.request.url.partition("?")[0]
-                parts = kit.banner(root, decision).fill(next=path, token="") + _END
+                parts = kit.banner(root, decision, self.language).fill(next=path, token="") + _END
             elif asks:
-                banner = kit.banner(root, decision)
-                parts = banner.fill(next=self.request.url, token=kit.tokens.make()) + _END
+                banner = kit.banner(root, decision, self.language)
+                token = kit.tokens.make(self.language)
+                parts = banner.fill(next=self.request.url, token=token) + _END
             elif not decision.gpc_recorded:
-                parts = kit.renderer.gpc_note(kit.views(root).notice(decision))
-            return parts + kit.floating(root) if settings.banner.floating else parts
+                parts = kit.renderer.gpc_note(kit.views(root, self.language).notice(decision))
+            return parts + kit.floating(root, self.language) if settings.banner.floating else parts
         except Exception:
             log.exception("the banner could not be made; the page goes out without it")
             return b""
 
     def _placeholder(self, verdict: Verdict, embed: Embed) -> bytes:
         try:
-            return self._kit.placeholder(self.request.root, verdict, embed, self.shown)
+            root, language = self.request.root, self.language
+            return self._kit.placeholder(root, verdict, embed, self.shown, language)
         except Exception:
             log.exception("the placeholder of an embed could not be made")
             return b""

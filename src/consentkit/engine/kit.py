@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from consentkit.banner.languages import negotiate
 from consentkit.banner.render import BannerParts, Renderer
 from consentkit.consent import ChoiceCookies, Decider, Decision, Signals, nothing_granted
-from consentkit.consent.signals import parse_cookies, sends_gpc
+from consentkit.consent.signals import accepted_languages, parse_cookies, sends_gpc
 from consentkit.engine.assets import Assets
 from consentkit.engine.audit import Access, AuditAccess, Auditing, make_auditing
 from consentkit.engine.csp import Fence, may_inline, nonce_of
@@ -36,7 +37,7 @@ from consentkit.gate import Embed, Verdict
 from consentkit.gate.urls import locate_text
 from consentkit.log import Checkpoints, Log, erasure, new_id, open_log, open_spool
 from consentkit.policy import SERVICE, Policy, country_of, registrable_domain
-from consentkit.settings import UNCLASSIFIED, BannerSettings, Settings, load_settings
+from consentkit.settings import UNCLASSIFIED, Settings, load_settings
 
 __all__ = ["ConsentKit"]
 
@@ -78,7 +79,7 @@ class ConsentKit:
         self._prefix = self.settings.prefix
         faults: list[Fault] = []
         policy = _made(faults, lambda: Policy(self.settings))
-        renderer = _made(faults, lambda: _renderer(self.settings.banner))
+        renderer = _made(faults, lambda: _renderer(self.settings))
         own = self.settings.log
         store = open_log(own.url) if log is None else log
         checkpoints = _made(faults, lambda: Checkpoints(store, own.checkpoint, clock))
@@ -112,10 +113,10 @@ class ConsentKit:
         self.varies = _varies(self.settings)
         self.caching = ((b"vary", b", ".join(self.varies)), (b"cache-control", b"private"))
         self._heads: dict[tuple[object, ...], bytes] = {}
-        self._views: dict[str, Views] = {}
-        self._banners: dict[tuple[str, str, bool], BannerParts] = {}
-        self._floating: dict[str, bytes] = {}
-        self._placeholders: dict[tuple[str, str, Embed], bytes] = {}
+        self._views: dict[tuple[str, str], Views] = {}
+        self._banners: dict[tuple[str, str, str, bool], BannerParts] = {}
+        self._floating: dict[tuple[str, str], bytes] = {}
+        self._placeholders: dict[tuple[str, str, str, Embed], bytes] = {}
         self.nothing = nothing_granted(self.policy)
         self.reports = Reports()
         self.reporting = RateLimit(self.settings.limits.rate_per_minute, time.monotonic)
@@ -185,12 +186,22 @@ class ConsentKit:
         mount = quote("/" + root.strip("/\\"), safe="/~") if root.strip("/\\") else ""
         return f"{mount}{self.settings.prefix}/"
 
-    def views(self, root: str) -> Views:
-        """The views for a site that is mounted at ``root``."""
-        views = self._views.get(root)
+    def language(self, page: str, request: Request) -> str:
+        """The language for a visitor of a page that is in the language ``page``, if that is known.
+
+        Where all visitors get the same page, the page alone decides.
+        """
+        accepted = b"" if self.settings.shared_cache else request.header(b"accept-language")
+        tags = accepted_languages(accepted.decode("latin-1"))
+        return negotiate(page, tags, self.renderer.languages)
+
+    def views(self, root: str, language: str) -> Views:
+        """The views in a language for a site that is mounted at ``root``."""
+        views = self._views.get((root, language))
         if views is None:
-            views = Views(self.policy, self.home(root), self.assets.page_styles)
-            _keep(self._views, root, views)
+            asked = language != self.renderer.languages[0]
+            views = Views(self.policy, self.home(root), self.assets.page_styles, language, asked=asked)
+            _keep(self._views, (root, language), views)
         return views
 
     def head(
@@ -264,24 +275,29 @@ class ConsentKit:
         undecided = " data-undecided" if decision.undecided else ""
         return f' data-granted="{_named(decision, "granted")}"{undecided}'.encode("ascii")
 
-    def banner(self, root: str, decision: Decision) -> BannerParts:
+    def banner(self, root: str, decision: Decision, language: str) -> BannerParts:
         """The banner for a visitor in this state, rendered once."""
-        key = (root, decision.key, decision.gpc)
+        key = (root, language, decision.key, decision.gpc)
         parts = self._banners.get(key)
         if parts is None:
-            parts = self.renderer.banner(self.views(root).notice(decision))
+            parts = self.renderer.banner(self.views(root, language).notice(decision))
             _keep(self._banners, key, parts)
         return parts
 
-    def floating(self, root: str) -> bytes:
+    def floating(self, root: str, language: str) -> bytes:
         """The small button that leads back to the choice, rendered once."""
-        html = self._floating.get(root)
+        html = self._floating.get((root, language))
         if html is None:
-            html = self.renderer.floating(self.home(root))
-            _keep(self._floating, root, html)
+            views = self.views(root, language)
+            html = self.renderer.floating(
+                views.preferences_url, language=language, direction=views.direction
+            )
+            _keep(self._floating, (root, language), html)
         return html
 
-    def placeholder(self, root: str, verdict: Verdict, embed: Embed, decision: Decision) -> bytes:
+    def placeholder(
+        self, root: str, verdict: Verdict, embed: Embed, decision: Decision, language: str
+    ) -> bytes:
         """What stands in for an embed that sleeps; nothing for what is no embed.
 
         A third party that nobody knows (``gate="strict"``) goes by the name of its host. It belongs
@@ -298,14 +314,16 @@ class ConsentKit:
             missing, title = missing[1:], service.name
         category = missing[0] if len(missing) == 1 and UNCLASSIFIED not in missing else ""
         title = title or next((c.title for c in self.policy.categories if c.id == category), "")
-        key = (root, f"{name} {category}", embed)
+        key = (root, language, f"{name} {category}", embed)
         html = self._placeholders.get(key)
         if html is None:
             html = self.renderer.embed(
                 service=name,
                 category_id=category,
                 category_title=title,
-                preferences_url=self.home(root),
+                preferences_url=self.views(root, language).preferences_url,
+                language=language,
+                direction=self.views(root, language).direction,
                 **embed._asdict(),
             )
             if sum(map(len, embed)) <= _LONG:
@@ -333,7 +351,13 @@ def _varies(settings: Settings) -> tuple[bytes, ...]:
     """The request headers that pages depend on."""
     country = settings.country_header.encode("ascii")
     honours = settings.honour_gpc or any(regime.gpc for regime in settings.regimes)
-    return (b"Cookie", *([b"Sec-GPC"] if honours else []), *([country] if country else []))
+    several = len(settings.languages) != 1
+    return (
+        b"Cookie",
+        *([b"Sec-GPC"] if honours else []),
+        *([country] if country else []),
+        *([b"Accept-Language"] if several else []),
+    )
 
 
 def _named(decision: Decision, state: str) -> str:
@@ -342,9 +366,11 @@ def _named(decision: Decision, state: str) -> str:
     return " ".join(key for key, value in {**decision.states, **services}.items() if value == state)
 
 
-def _renderer(settings: BannerSettings) -> Renderer:
-    folders = [Path(folder) for folder in settings.template_dirs]
-    return Renderer(texts=settings.texts, template_dirs=folders)
+def _renderer(settings: Settings) -> Renderer:
+    folders = [Path(folder) for folder in settings.banner.template_dirs]
+    return Renderer(
+        texts=settings.banner.texts, template_dirs=folders, languages=settings.languages
+    )
 
 
 def _made(faults: list[Fault], make: Callable[[], V]) -> V | None:

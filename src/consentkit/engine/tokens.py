@@ -23,10 +23,12 @@ class FormToken(Struct, frozen=True, kw_only=True):
     Attributes:
         id: a UUID version 7, new for each page.
         shown: the fingerprint of everything that the page told its visitor.
+        language: the tag of the language it did so in.
     """
 
     id: str
     shown: str
+    language: str
 
 
 class FormTokens:
@@ -48,9 +50,9 @@ class FormTokens:
         self._new_id = new_id
         self.shown = shown
 
-    def make(self) -> str:
-        """A token for a page that is sent now."""
-        text = f"{self._new_id()}.{self.shown}"
+    def make(self, language: str) -> str:
+        """A token for a page in this language that is sent now."""
+        text = f"{self._new_id()}.{self.shown}.{language}"
         # What the signer would do, which derives its key anew each time.
         signature = hmac.digest(self._newest, text.encode("ascii"), "sha256")
         return f"{text}.{base64_encode(signature).decode('ascii')}"
@@ -61,8 +63,9 @@ class FormTokens:
             text = self._signer.unsign(token).decode("ascii")
         except (BadSignature, ValueError):
             return None
-        identity, _, shown = text.partition(".")
-        return FormToken(id=identity, shown=shown)
+        identity, _, told = text.partition(".")
+        shown, _, language = told.partition(".")
+        return FormToken(id=identity, shown=shown, language=language)
 
     def record_id(self, token: FormToken | None, choice: str) -> str:
         """The id of the record of a choice: always the same for the same choice from one page.

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from consentkit.banner.languages import DEFAULT, direction
 from consentkit.banner.view import (
     CategoryView,
     CookieView,
+    Direction,
     NoticeView,
     OwnRecordView,
     PolicyView,
@@ -35,14 +37,28 @@ class Views:
         policy: the site's policy.
         home: the path of the preferences page.
         style_sheets: the names of ours, for pages.
+        language: of all of them.
+        asked: whether links to our own pages have to say so.
     """
 
-    def __init__(self, policy: Policy, home: str, style_sheets: Sequence[str]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        home: str,
+        style_sheets: Sequence[str],
+        language: str = DEFAULT,
+        *,
+        asked: bool = False,
+    ) -> None:
         settings = policy.settings
         self._policy = policy
         self.home = home
+        self.language = language
+        self.direction: Direction = direction(language)
+        query = f"?lang={language}" if asked else ""
+        self.preferences_url = f"{home}{query}"
         self.css_urls = tuple(f"{home}static/{name}" for name in style_sheets)
-        self.policy_url = settings.policy.url or f"{self.home}policy"
+        self.policy_url = settings.policy.url or f"{self.home}policy{query}"
         self._services = {
             category.id: tuple(map(_service, policy.declared(category.id)))
             for category in policy.categories
@@ -74,7 +90,9 @@ class Views:
             policy_version=settings.policy.version,
             policy_url=self.policy_url,
             action_url=self.home,
-            preferences_url=self.home,
+            preferences_url=self.preferences_url,
+            language=self.language,
+            direction=self.direction,
             categories=self._categories(decision),
             gpc=decision.gpc,
             layout=settings.banner.layout,
@@ -96,7 +114,9 @@ class Views:
             policy_version=settings.policy.version,
             policy_url=self.policy_url,
             action_url=self.home,
-            preferences_url=self.home,
+            preferences_url=self.preferences_url,
+            language=self.language,
+            direction=self.direction,
             categories=self._categories(decision),
             gpc=decision.gpc,
             css_urls=self.css_urls,
@@ -158,7 +178,9 @@ class Views:
             policy_version=settings.policy.version,
             policy_url=settings.policy.url,
             effective=settings.policy.effective,
-            preferences_url=self.home,
+            preferences_url=self.preferences_url,
+            language=self.language,
+            direction=self.direction,
             back_url=back_url,
             categories=self._categories(decision),
             gpc=decision.gpc,

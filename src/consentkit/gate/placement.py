@@ -15,7 +15,7 @@ from consentkit.gate.charrefs import decode_attribute
 from consentkit.gate.inert import attribute_values
 from consentkit.gate.scanner import from_head_to_body, prelude
 
-__all__ = ["HEAD_CONTENT", "Insertions", "Placement"]
+__all__ = ["HEAD_CONTENT", "Insertions", "Placement", "nothing"]
 
 
 def nothing(language: str) -> bytes:  # noqa: ARG001
