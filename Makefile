@@ -24,7 +24,7 @@ CORE_PIP := .venv-core/bin/python -m pip
 BEYOND_CORE := adapters asgi wsgi flask django cli demo docs browser databases
 
 .PHONY: help demo test strace check lint types layers static unit browser databases core fuzz bench
-.PHONY: wheel-check screenshots clean
+.PHONY: wheel-check languages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -43,9 +43,10 @@ test: strace check core .venv/.browser .venv/.databases ## everything that CI ru
 
 check: lint types layers static wheel-check ## everything but the tests
 
-lint: .venv/.dev ## ruff: rules and formatting
+lint: .venv/.dev ## ruff: rules and formatting; translations: complete and compiled
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python scripts/languages.py check
 
 types: .venv/.dev ## mypy, strict
 	$(BIN)/mypy
@@ -80,6 +81,10 @@ bench: .venv/.bench ## measure the gate beside others, and write it into docs/pe
 
 wheel-check: .venv/.dev ## build the wheel, install it alone, and look whether all is in it
 	$(BIN)/python scripts/wheel_check.py .venv-wheel
+
+languages: .venv/.dev ## bring the translations in locale/ up to date, and compile them
+	$(BIN)/python scripts/languages.py update
+	$(BIN)/python scripts/languages.py compile
 
 screenshots: .venv/.browser ## make the pictures in docs/images anew
 	$(BIN)/python scripts/screenshots.py

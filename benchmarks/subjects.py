@@ -31,9 +31,10 @@ Subject = Callable[[bytes], object]
 CHUNK = 16_384
 WHOLE = 1 << 30
 _SITE = "shop.example"
+_BANNER = b'<section data-consentkit="banner">' + b"x" * 6_000 + b"</section>"
 _OURS = Insertions(
     head=b'<script nonce="n">' + b"x" * 1_800 + b"</script>",
-    body=b'<section data-consentkit="banner">' + b"x" * 6_000 + b"</section>",
+    body=lambda _language: _BANNER,
     html=b' data-consentkit-state="unset"',
 )
 

@@ -147,6 +147,9 @@ def _compiled(path: Path) -> bytes:
     plural = get_plural(locale)
     index = gettext.c2py(plural.plural_expr)  # type: ignore[attr-defined]
     for key in UNITS:
+        if locale.language == "mt":
+            catalog.add(ENGLISH_PLURALS[key], _MALTESE[key[:-1]])
+            continue
         forms = [""] * plural.num_plurals
         for number in reversed(range(200)):
             forms[index(number)] = _amount(number, key[:-1], locale)
@@ -154,6 +157,19 @@ def _compiled(path: Path) -> bytes:
     buffer = io.BytesIO()
     write_mo(buffer, catalog)
     return buffer.getvalue()
+
+
+# Babel's CLDR has no words for these in Maltese. The forms are those for one; for few (0, and 2 to 10
+# after the hundreds); for 11 to 19; for all others.
+_MALTESE = {
+    "second": ("{count} sekonda", "{count} sekondi", "{count} -il sekonda", "{count} sekonda"),
+    "minute": ("{count} minuta", "{count} minuti", "{count} -il minuta", "{count} minuta"),
+    "hour": ("{count} siegħa", "{count} sigħat", "{count} -il siegħa", "{count} siegħa"),
+    "day": ("{count} jum", "{count} jiem", "{count} -il jum", "{count} jum"),
+    "week": ("{count} ġimgħa", "{count} ġimgħat", "{count} -il ġimgħa", "{count} ġimgħa"),
+    "month": ("{count} xahar", "{count} xhur", "{count} -il xahar", "{count} xahar"),
+    "year": ("{count} sena", "{count} snin", "{count} -il sena", "{count} sena"),
+}
 
 
 def _amount(number: int, unit: str, locale: Locale) -> str:

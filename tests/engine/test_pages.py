@@ -273,8 +273,8 @@ def test_pages_stay_out_of_shared_caches(given: list[bytes], expected: list[byte
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([], [b"Cookie, Sec-GPC"]),
-        ([b"cookie"], [b"cookie", b"Sec-GPC"]),
+        ([], [b"Cookie, Sec-GPC, Accept-Language"]),
+        ([b"cookie"], [b"cookie", b"Sec-GPC", b"Accept-Language"]),
         ([b"Accept, COOKIE", b"sec-gpc"], [b"Accept, COOKIE", b"sec-gpc"]),
         ([b"*"], [b"*"]),
     ],

@@ -82,14 +82,14 @@ def tokens(*keys: str, shown: str = "abc") -> FormTokens:
 
 
 def test_tokens() -> None:
-    token = tokens().make()
+    token = tokens().make("en")
     read = tokens().read(token)
     assert read is not None
     assert read.shown == "abc"
     assert uuid.UUID(read.id).version == 7
     assert tokens("another-key-of-more-than-thirty-two-characters").read(token) is None
     assert tokens("another-key-of-more-than-thirty-two-characters", KEY).read(token) == read
-    assert tokens().make() != token
+    assert tokens().make("en") != token
 
 
 @given(st.text())
@@ -99,7 +99,7 @@ def test_any_text_is_no_token(text: str) -> None:
 
 def test_record_ids() -> None:
     ours = tokens()
-    token, other = ours.read(ours.make()), ours.read(ours.make())
+    token, other = ours.read(ours.make("en")), ours.read(ours.make("en"))
     ids = [ours.record_id(token, "accept"), ours.record_id(token, "reject")]
     ids += [ours.record_id(other, "accept"), ours.record_id(None, "a"), ours.record_id(None, "a")]
     assert len(set(ids)) == 5
