@@ -159,8 +159,8 @@ def _compiled(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-# Babel's CLDR has no words for these in Maltese. The forms are those for one; for few (0, and 2 to 10
-# after the hundreds); for 11 to 19; for all others.
+# Babel's CLDR has no words for these in Maltese. The forms are those for one; for few (0, and 2 to
+# 10 after the hundreds); for 11 to 19; for all others.
 _MALTESE = {
     "second": ("{count} sekonda", "{count} sekondi", "{count} -il sekonda", "{count} sekonda"),
     "minute": ("{count} minuta", "{count} minuti", "{count} -il minuta", "{count} minuta"),

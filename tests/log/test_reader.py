@@ -104,7 +104,7 @@ def test_file_names_are_taken_as_they_are(tmp_path: Path, name: str, url_path: s
         "sqlite:///:memory:",
         "sqlite://host/consent.db",
         "sqlite:///consent.db?mode=ro",
-        "postgresql+psycopg://db/consent",
+        "oracle://db/consent",
     ],
 )
 def test_urls_that_mean_no_file(url: str) -> None:

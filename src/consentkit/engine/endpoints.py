@@ -196,7 +196,7 @@ class Endpoints:
             receipt.checkpoint,
             more=receipt.more,
             next=self._next(exchange),
-            token=self._kit.tokens.make(),
+            token=self._kit.tokens.make(self._language(exchange)),
             forgotten="forgotten" in exchange.query,
         )
         body = self._kit.renderer.receipt_page(view)

@@ -200,7 +200,9 @@ class ConsentKit:
         views = self._views.get((root, language))
         if views is None:
             asked = language != self.renderer.languages[0]
-            views = Views(self.policy, self.home(root), self.assets.page_styles, language, asked=asked)
+            views = Views(
+                self.policy, self.home(root), self.assets.page_styles, language, asked=asked
+            )
             _keep(self._views, (root, language), views)
         return views
 

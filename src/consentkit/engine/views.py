@@ -147,7 +147,9 @@ class Views:
             css_urls=self.css_urls,
             theme=settings.banner.theme,
             site_name=settings.site_name,
-            preferences_url=self.home,
+            preferences_url=self.preferences_url,
+            language=self.language,
+            direction=self.direction,
             categories=self._categories(decision),
             records=tuple(
                 OwnRecordView(
