@@ -172,9 +172,10 @@ def test_a_forged_mark_is_none() -> None:
 
 def test_caches_are_told() -> None:
     shown = us_site().visitor().page()
-    assert shown.values(b"vary") == [b"Cookie, Sec-GPC, CF-IPCountry"]
+    assert shown.values(b"vary") == [b"Cookie, Sec-GPC, CF-IPCountry, Accept-Language"]
     assert shown.values(b"cache-control") == [b"private"]
-    assert Site(honour_gpc=False).visitor().page().values(b"vary") == [b"Cookie"]
+    plain = Site(honour_gpc=False, languages=["en"]).visitor().page()
+    assert plain.values(b"vary") == [b"Cookie"]
 
 
 def test_the_support_resource() -> None:
