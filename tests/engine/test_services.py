@@ -41,7 +41,7 @@ PAGE = b"<!doctype html><html><head></head><body>%b</body></html>" % b"".join(
 )
 
 
-SHOP = Site(services=SERVICES, granularity="service")
+SHOP = Site(services=SERVICES, granularity="service", limits={"rate_per_minute": 1_000_000})
 
 
 def site() -> Site:

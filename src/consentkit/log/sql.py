@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from random import SystemRandom
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
@@ -35,6 +35,9 @@ from consentkit.log.tally import summarise
 __all__ = ["SqlLog"]
 
 log = logging.getLogger("consentkit")
+
+# Of its own: a forked process must not wait as long as its brother.
+_chance = SystemRandom()
 
 _PRUNED_AT_ONCE = 1000
 _COUNTING = 5.0  # seconds that a round of counting may take
@@ -268,7 +271,7 @@ class SqlLog(SqlReader):
                     raise LogUnavailable(f"the consent log cannot be written: {error}") from error
                 if failure is Failure.ELSEWHERE:
                     self._engine.elsewhere()
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            time.sleep(pause * _chance.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _create(self, until: float) -> None:
@@ -292,7 +295,7 @@ class SqlLog(SqlReader):
             except SQLAlchemyError as error:
                 if judge(error) is Failure.FINAL or time.monotonic() > until:
                     raise LogUnavailable(f"the consent log cannot be made: {error}") from error
-            time.sleep(_LONGEST_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            time.sleep(_LONGEST_PAUSE * _chance.uniform(0.5, 1.0))
 
     def _vacuum(self) -> None:
         """Have PostgreSQL give up the dead rows of what was erased, rather sooner than later."""

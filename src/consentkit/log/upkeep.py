@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import weakref
 from collections.abc import Callable
+from random import SystemRandom
 
 from consentkit.errors import LogError
 from consentkit.log.ids import rfc3339
@@ -19,6 +19,8 @@ log = logging.getLogger("consentkit")
 
 _DAY = 86_400
 _ROUND = 60.0  # seconds between two rounds
+# Of its own: a forked process must not wake with its brother.
+_chance = SystemRandom()
 _ROUNDS_TO_PRUNE = 60
 
 _all: weakref.WeakSet[Upkeep] = weakref.WeakSet()
@@ -94,8 +96,8 @@ class Upkeep:
 
 def _run(look_up: weakref.ref[Upkeep], over: threading.Event) -> None:
     # Not all processes at the same moments.
-    rounds = random.randrange(_ROUNDS_TO_PRUNE)  # noqa: S311
-    while not over.wait(_ROUND * random.uniform(0.5, 1.5)):  # noqa: S311
+    rounds = _chance.randrange(_ROUNDS_TO_PRUNE)
+    while not over.wait(_ROUND * _chance.uniform(0.5, 1.5)):
         upkeep = look_up()
         if upkeep is None:
             return
