@@ -82,7 +82,8 @@ export function start(rules) {
       root.setAttribute("data-consentkit-state", "set");
       if (box) box.hidden = true;
     }
-    awaken();
+    // A new page has it alive; once, for this comes after a choice.
+    awaken(() => location.reload());
     emit("consentkit:change");
   }
 
@@ -109,13 +110,17 @@ export function start(rules) {
     );
   }
 
-  /** Brings to life what is granted; without what it takes, a new page has it alive. */
-  function awaken() {
+  /**
+   * Brings to life what is granted.
+   *
+   * @param {() => void} [failed] what to do without the file that it takes
+   */
+  function awaken(failed) {
     const asleep = [...document.querySelectorAll("[data-consent]"), ...holding.held.keys()];
     if (!asleep.some((each) => allows(current, each.getAttribute("data-consent")))) return replay();
     fetched()
       .then(({ revive }) => revive(current))
-      .then(replay, () => location.reload());
+      .then(replay, failed);
   }
 
   /** @param {string} name */
@@ -252,9 +257,10 @@ export function start(rules) {
     if (shared) restore();
     measure();
     watch({
-      found: awaken,
+      found: () => awaken(),
       open: () => root.getAttribute("data-consentkit-state") !== "set",
-      kept: [document.querySelector("[data-consentkit=styles]"), banner()],
+      styles: document.querySelector("[data-consentkit=styles]"),
+      banner: banner(),
     });
     emit("consentkit:ready");
     if (!("gpc" in cookies.raw) && objects(me?.dataset.gpc)) {

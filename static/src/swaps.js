@@ -5,6 +5,7 @@
  */
 
 const MARK = "[data-consent]";
+const BANNER = "[data-consentkit=banner]";
 /** Who takes the banner away again and again does not want it. */
 const MOST = 100;
 
@@ -12,19 +13,18 @@ const MOST = 100;
  * @param {object} page
  * @param {() => void} page.found inert tags came in
  * @param {() => boolean} page.open something is still to be decided
- * @param {(Element | null)[]} page.kept in the order in which they go into the page: what belongs
- *   to the head, then what belongs to the body
+ * @param {Element | null} page.styles
+ * @param {Element | null} page.banner
  */
-export function watch({ found, open, kept }) {
+export function watch({ found, open, styles, banner }) {
   let left = MOST;
-  const [styles, ...shown] = kept;
+  const lost = () => banner && !banner.isConnected && open();
 
   function keep() {
     if (styles && !styles.isConnected) document.head?.prepend(styles);
-    for (const element of shown) {
-      if (element && open() && !element.isConnected && document.body && left-- > 0) {
-        document.body.prepend(element);
-      }
+    // The page that came in may have brought its own.
+    if (banner && lost() && document.body && !document.querySelector(BANNER) && left-- > 0) {
+      document.body.prepend(banner);
     }
   }
 
@@ -35,7 +35,7 @@ export function watch({ found, open, kept }) {
         if (node instanceof Element) inert ||= node.matches(MARK) || !!node.querySelector(MARK);
       }
       // Not at once: who exchanges a page does so in several steps.
-      if (removedNodes.length && kept.some((each) => each && !each.isConnected)) setTimeout(keep);
+      if (removedNodes.length && (lost() || styles?.isConnected === false)) setTimeout(keep);
     }
     if (inert) found();
   }).observe(document, { childList: true, subtree: true });

@@ -198,7 +198,7 @@ class Stage:
         body = self.files.get(path)
         if body is None and path == "/consent/":
             body = preferences(categories=categories(self.states))
-        if body is None and path in {"/consentkit.js", "/consentkit.css", "/pages.css"}:
+        if body is None and path in {f"/{file.name}" for file in STATIC.iterdir()}:
             body = (STATIC / path[1:]).read_text(encoding="ascii")
         kind = _TYPES.get(Path(path).suffix, "text/html")
         headers = {"Content-Type": kind, **self.headers.get(path, {})}
