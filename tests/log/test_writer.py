@@ -429,7 +429,8 @@ writer = Writer(log)
 print(writer.append(make_event(action="reject"), NOTICE, keep=True).id)
 down, writer._again = False, 0
 for _ in range(3):  # requests that are still there when the interpreter goes
-    choose = lambda: print(writer.append(make_event(), NOTICE).id)
+    # In one piece: what two threads print may get mixed up.
+    choose = lambda: sys.stdout.write(writer.append(make_event(), NOTICE).id + "\n")
     threading.Thread(target=choose, daemon=True).start()
 """
 
