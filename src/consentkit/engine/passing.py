@@ -51,7 +51,7 @@ def inward_headers(headers: Sequence[Header]) -> Sequence[Header] | None:
         return headers
     if len(known) < len(headers) or b"if-none-match" in known or b"if-modified-since" in known:
         return None
-    if wanted == codings:
+    if wanted == (codings or b""):
         return headers
     known[b"accept-encoding"] = wanted
     return [*known.items()]
@@ -61,10 +61,10 @@ def inward_headers(headers: Sequence[Header]) -> Sequence[Header] | None:
 def wanted_codings(
     destination: bytes | None, accept: bytes | None, codings: bytes | None
 ) -> bytes | None:
-    """What ``Accept-Encoding`` should say; None when the answer is for no page."""
+    """What ``Accept-Encoding`` should say, if it is there; None when the answer is for no page."""
     if not may_be_page(destination or b"", accept or b""):
         return None
-    return readable_codings(codings) if codings else codings
+    return readable_codings(codings) if codings else b""
 
 
 def passes(status: int, headers: Sequence[Header], conditional: bool) -> bool:
