@@ -25,13 +25,17 @@ from tests.gate.test_tokenizing import LIVE
 pytestmark = pytest.mark.browser
 
 _SOUPS = 320
+# Open (docs/testing.md, "What is not seen yet"): Chromium's look-ahead takes a style element in math
+# for raw text, so what stands behind its end tag within the text of a script is a tag to it.
+_LOOK_AHEAD = b"<math><style>"
 # Shown together, each in a frame of its own: a browser of many frames is quicker than many visits.
 _TOGETHER = 20
 
 
 def _pages() -> list[bytes]:
     rng = random.Random(4)  # noqa: S311 - not for secrets
-    return [*LIVE, *(random_soup(rng, longest=rng.choice((10, 25, 50))) for _ in range(_SOUPS))]
+    soups = [random_soup(rng, longest=rng.choice((10, 25, 50))) for _ in range(_SOUPS)]
+    return [*LIVE, *(page for page in soups if not page.startswith(_LOOK_AHEAD))]
 
 
 @contextmanager
