@@ -25,8 +25,8 @@ from tests.gate.test_tokenizing import LIVE
 pytestmark = pytest.mark.browser
 
 _SOUPS = 320
-# Open (docs/testing.md, "What is not seen yet"): Chromium's look-ahead takes a style element in math
-# for raw text, so what stands behind its end tag within the text of a script is a tag to it.
+# Open (docs/testing.md, "What is not seen yet"): Chromium's look-ahead takes a style element in
+# math for raw text, so what stands behind its end tag in the text of a script is a tag to it.
 _LOOK_AHEAD = b"<math><style>"
 # Shown together, each in a frame of its own: a browser of many frames is quicker than many visits.
 _TOGETHER = 20
