@@ -131,8 +131,8 @@ clean: ## remove what these commands made
 
 .venv/.databases: .venv/.dev
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/mariadbd /usr/lib/galera/libgalera_smm.so \
-	    /usr/bin/rsync >/dev/null 2>&1 || scripts/debian-install "database servers for the tests" \
-	    postgresql mariadb-server galera-4 rsync
+	    /usr/bin/rsync /usr/bin/pgrep >/dev/null 2>&1 || scripts/debian-install "database servers for the tests" \
+	    postgresql mariadb-server galera-4 rsync procps
 	@touch $@
 
 # The browser's driver links a library that a small Debian does not have.

@@ -121,7 +121,7 @@ class PostgreSQL(Server):
     def kill(self) -> None:
         """Kill the server and all its processes, as a power cut does."""
         children = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], check=True, capture_output=True
+            [program("pgrep"), "-P", str(self.process.pid)], check=True, capture_output=True
         )
         super().kill()
         for pid in map(int, children.stdout.split()):
