@@ -430,7 +430,7 @@ print(writer.append(make_event(action="reject"), NOTICE, keep=True).id)
 down, writer._again = False, 0
 for _ in range(3):  # requests that are still there when the interpreter goes
     # In one piece: what two threads print may get mixed up.
-    choose = lambda: sys.stdout.write(writer.append(make_event(), NOTICE).id + "\n")
+    choose = lambda: sys.stdout.write(writer.append(make_event(), NOTICE).id + "\\n")
     threading.Thread(target=choose, daemon=True).start()
 """
 
